@@ -1,0 +1,259 @@
+//! The plan: the configuration with every name resolved to a dense number and every default
+//! filled in. It is immutable; a reload makes a new one that keeps the numbers of what stayed.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::allowlist::Allowlist;
+use crate::frame::Framing;
+use crate::ids::{GroupId, LineId, MemberId, ShardId};
+use crate::message::station::StationId;
+use crate::time::Span;
+
+/// Everything the switch runs by, until the next reload.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub settings: Settings,
+    pub members: Vec<Arc<Member>>,
+    /// By [`LineId`]; a hole is a number that is free or still resting.
+    pub lines: Vec<Option<Arc<Line>>>,
+    /// By [`GroupId`]; a hole likewise.
+    pub groups: Vec<Option<Arc<Group>>>,
+    /// Who holds a station id: the group that frames for it go to.
+    pub stations: HashMap<StationId, GroupId>,
+}
+
+/// `[switch]` and the limits that are not a member's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub name: String,
+    pub shards: u16,
+    pub admin: Admin,
+    pub log: LogFormat,
+    /// How long an idle shard polls before it sleeps.
+    pub spin: Span,
+    pub drain_within: Span,
+    /// Bytes of all queues, held and copied answers together.
+    pub memory: u64,
+    pub connections: u32,
+    /// Line events kept for `/v1/events`.
+    pub events: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Admin {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+    Off,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Member {
+    pub id: MemberId,
+    pub name: Arc<str>,
+    pub profile: Profile,
+    pub groups: Vec<GroupId>,
+}
+
+/// The standards' line types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Profile {
+    Terminal,
+    Channel,
+    Merchant,
+    Institution,
+    Tv,
+}
+
+/// One configured connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    pub id: LineId,
+    pub name: Arc<str>,
+    pub member: MemberId,
+    pub member_name: Arc<str>,
+    pub group: GroupId,
+    pub group_name: Arc<str>,
+    /// The line's place in its group's bit sets.
+    pub position: u16,
+    pub shard: ShardId,
+    pub tier: Tier,
+    pub flow: Flow,
+    pub side: Side,
+    pub profile: Profile,
+    pub framing: Framing,
+    /// Whether we send probes on it.
+    pub probe: bool,
+    /// Whether something must arrive within `silent_after`.
+    pub expect: bool,
+    pub timers: Timers,
+    pub limits: Limits,
+    pub allow: Arc<Allowlist>,
+    pub second: Second,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tier {
+    Trunk,
+    Backup,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Flow {
+    Duplex,
+    /// The switch only receives.
+    Receive,
+    /// The switch only sends.
+    Send,
+}
+
+impl Flow {
+    pub const fn sends(self) -> bool {
+        !matches!(self, Self::Receive)
+    }
+
+    pub const fn receives(self) -> bool {
+        !matches!(self, Self::Send)
+    }
+}
+
+/// Who connects.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    Listen(SocketAddr),
+    Connect { remote: SocketAddr, bind: Option<SocketAddr> },
+}
+
+/// What a second connection on an occupied port gets (`MC6-4.2`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Second {
+    Refuse,
+    /// The newcomer replaces a connection on which nothing came for this long.
+    Replace {
+        after: Span,
+    },
+}
+
+/// `[timers]`, the member's overrides applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timers {
+    pub probe_after: Span,
+    pub silent_after: Span,
+    pub answer_within: Span,
+    pub connect_within: Span,
+    pub reconnect_first: Span,
+    pub reconnect_longest: Span,
+    pub partial_within: Span,
+    pub unread_within: Span,
+    pub pause_within: Span,
+    pub hold_answer: Span,
+    pub trunk_steady: Span,
+    pub drain_within: Span,
+}
+
+/// The starred `[limits]`, the member's overrides applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes of requests and of frames of pairs queued on one line.
+    pub line_queue: u64,
+    /// Bytes of answers queued for one requesting group.
+    pub answer_queue: u64,
+    /// Requests of one answering group that may wait for an answer.
+    pub pending: u32,
+}
+
+/// Lines of one member over any of which an answer may return (`MC6-4.1.4`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Group {
+    pub id: GroupId,
+    pub member: MemberId,
+    pub member_name: Arc<str>,
+    pub name: Arc<str>,
+    /// By position; a hole is a place that a removed line has left.
+    pub lines: Vec<Option<LineId>>,
+    pub ways: Ways,
+    /// Whether a route leads to it: it then has a response table where its header needs one.
+    pub answers: bool,
+    pub timers: Timers,
+    pub limits: Limits,
+}
+
+/// Which ways the frames that come in over a group's lines may take.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ways {
+    /// No route names the group: everything it sends is dropped as `no_route`.
+    Nowhere,
+    /// `header = "none"`: every frame goes to the one counterpart (`MP1-4.4`).
+    Pair {
+        to: GroupId,
+    },
+    Tpdu(Box<TpduWays>),
+    /// By the destination station; the source must be one of the sender's own.
+    Station {
+        own: Vec<StationId>,
+    },
+}
+
+/// What the switch knows of a member that speaks TPDU.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TpduWays {
+    /// Ids (first byte) that are let through.
+    pub ids: Vec<u8>,
+    /// Where the group's hosts put the switch's number in an answer.
+    pub answers: TpduAnswers,
+    /// Only numbers that read as BCD digits are given to this host.
+    pub digits: bool,
+    /// Numbers never given out: every NII that a route to or from this member matches.
+    pub reserved: Vec<u16>,
+    /// Routes from this group, in the order written; the first that matches wins.
+    pub routes: Vec<TpduRoute>,
+}
+
+impl TpduWays {
+    /// The first route that takes a frame for `nii`: then the frame is a request.
+    pub fn route(&self, nii: u16) -> Option<&TpduRoute> {
+        self.routes.iter().find(|route| route.takes(nii))
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TpduRoute {
+    /// Sorted; empty: takes the rest.
+    pub nii: Vec<u16>,
+    /// In order of preference: the next is used while the one before is not live.
+    pub to: Vec<GroupId>,
+}
+
+impl TpduRoute {
+    pub fn takes(&self, nii: u16) -> bool {
+        self.nii.is_empty() || self.nii.binary_search(&nii).is_ok()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TpduAnswers {
+    /// Decide by the NII that the slot remembers.
+    Auto,
+    /// The number is in the destination.
+    Swapped,
+    /// The number is in the source.
+    Copied,
+}
+
+impl Plan {
+    pub fn line(&self, id: LineId) -> Option<&Arc<Line>> {
+        self.lines.get(id.index())?.as_ref()
+    }
+
+    pub fn group(&self, id: GroupId) -> Option<&Arc<Group>> {
+        self.groups.get(id.index())?.as_ref()
+    }
+}

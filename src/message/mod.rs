@@ -1,0 +1,4 @@
+//! The few fields of a message that routing may look at. Nothing else is ever read (`MP1-4.4`).
+
+pub mod station;
+pub mod tpdu;

@@ -1,0 +1,10 @@
+//! The atomics that loom replaces: built with `--cfg ringswitch_loom`, the lock-free tables run
+//! under loom's scheduler with the very orderings written in them.
+//!
+//! Not loom's own cfg name: `--cfg loom` switches off parts of tokio.
+
+#[cfg(not(ringswitch_loom))]
+pub use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+
+#[cfg(ringswitch_loom)]
+pub use loom::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};

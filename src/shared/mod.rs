@@ -1,0 +1,11 @@
+//! Memory between threads. All atomics of the program live here.
+
+pub mod atomics;
+pub mod counters;
+pub mod group_table;
+pub mod histogram;
+pub mod inbox;
+pub mod mailbox;
+pub mod published;
+pub mod response_table;
+pub mod status;

@@ -1,0 +1,98 @@
+//! What every thread sees: the plan, and the shared state of the lines and groups it names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::config::plan::Plan;
+use crate::ids::{GroupId, LineId};
+use crate::shared::counters::{LineCounters, ShardCounters};
+use crate::shared::group_table::GroupTable;
+use crate::shared::histogram::Histogram;
+use crate::shared::inbox::Inbox;
+use crate::shared::response_table::ResponseTable;
+use crate::shared::status::LineStatus;
+
+/// One line's shared state. It belongs to the line's name and survives every reload.
+#[derive(Debug, Default)]
+pub struct LineShared {
+    pub counters: LineCounters,
+    pub status: LineStatus,
+}
+
+/// One group's shared state; it survives reloads that keep the group.
+#[derive(Debug)]
+pub struct GroupShared {
+    pub table: GroupTable,
+    /// Of a group that answers under a header whose answers are matched by number.
+    pub responses: Option<ResponseTable>,
+    /// Time from a request's arrival to its answer's, by the shard that took the answer.
+    pub answer_seconds: Vec<Histogram>,
+}
+
+/// A plan with the state behind its numbers. Immutable; replaced as a whole.
+#[derive(Debug)]
+pub struct Published {
+    /// Counts up from 1.
+    pub epoch: u64,
+    pub plan: Arc<Plan>,
+    /// By [`LineId`], as the plan's.
+    pub lines: Vec<Option<Arc<LineShared>>>,
+    /// By [`GroupId`], as the plan's.
+    pub groups: Vec<Option<Arc<GroupShared>>>,
+}
+
+impl Published {
+    pub fn line(&self, id: LineId) -> Option<&Arc<LineShared>> {
+        self.lines.get(id.index())?.as_ref()
+    }
+
+    pub fn group(&self, id: GroupId) -> Option<&Arc<GroupShared>> {
+        self.groups.get(id.index())?.as_ref()
+    }
+}
+
+/// What the threads of one switch share for as long as it runs.
+#[derive(Debug)]
+pub struct World {
+    current: ArcSwap<Published>,
+    /// The epoch of `current`, so that a shard learns with one load a turn whether to look.
+    epoch: AtomicU64,
+    pub shards: Vec<ShardCounters>,
+    /// Time inside the switch, by the shard that sent.
+    pub transit_seconds: Vec<Histogram>,
+    pub inbox: Inbox,
+}
+
+impl World {
+    pub fn new(first: Published, shards: usize) -> Self {
+        Self {
+            epoch: AtomicU64::new(first.epoch),
+            current: ArcSwap::from_pointee(first),
+            shards: (0..shards).map(|_| ShardCounters::default()).collect(),
+            transit_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            inbox: Inbox::new(shards),
+        }
+    }
+
+    /// Makes `next` the plan. The caller wakes the shards and waits for their `applied`.
+    pub fn publish(&self, next: Published) {
+        let epoch = next.epoch;
+        self.current.store(Arc::new(next));
+        // Release, partner: the Acquire in `epoch`; a shard that sees the number sees the plan.
+        self.epoch.store(epoch, Ordering::Release);
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire) // partner: the Release in `publish`
+    }
+
+    pub fn current(&self) -> Arc<Published> {
+        self.current.load_full()
+    }
+}
+
+/// Every line that ever was, by name: counters stay exported when a reload removes the line.
+pub type LineRegistry = BTreeMap<Arc<str>, Arc<LineShared>>;
