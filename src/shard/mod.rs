@@ -1,1 +1,156 @@
-//! (to come)
+//! One thread: one ring, one switch. The switch decides; the shard owns sockets, buffers and
+//! timers, does what was decided, and joins with the kernel before it lets go of anything.
+
+pub mod clocks;
+pub mod connection;
+pub mod deliver;
+pub mod open;
+pub mod orders;
+pub mod post;
+pub mod queue;
+pub mod receive;
+pub mod send;
+pub mod sever;
+pub mod turn;
+pub mod wire;
+
+use std::sync::Arc;
+
+use crate::ids::{GroupId, LineId, ShardId};
+use crate::ring::{BufferId, Completion, Listener, Ring, Segment, Socket};
+use crate::shared::published::World;
+use crate::switch::Switch;
+use crate::switch::line::outbox::Run;
+use crate::switch::timers::Wheel;
+use crate::time::Instant;
+use connection::Connection;
+use deliver::Delivery;
+use post::Post;
+use wire::Wire;
+
+/// A shard over a ring, real or fake.
+#[derive(Debug)]
+pub struct Shard<R: Ring> {
+    id: ShardId,
+    ring: R,
+    world: Arc<World>,
+    switch: Switch,
+    /// By line slot, beside `switch.lines`.
+    wires: Vec<Wire>,
+    connections: Vec<Connection>,
+    /// Indices of connections that are closed and may be used again.
+    free: Vec<u32>,
+    post: Post,
+    wheel: Wheel,
+    /// What the kernel said at the last enter.
+    completions: Vec<Completion>,
+    /// Lines with something to send at the end of the turn.
+    dirty: Vec<u32>,
+    /// Lines that are not read because what they feed is full.
+    paused: Vec<u32>,
+    /// Connections that found no receive buffer.
+    starved: Vec<u32>,
+    /// Newcomers on occupied ports whose old connection has ended but still holds unread bytes.
+    doorstep: Vec<open::Newcomer>,
+    /// Listeners of lines that the next plan will name.
+    early: Vec<(LineId, Arc<Listener>)>,
+    /// Groups with answers that wait for a line.
+    holding: Vec<GroupId>,
+    /// Receive buffers that the kernel has passed; given back once no lent run refers to them.
+    passed: Vec<BufferId>,
+    /// Sends of lent runs that have not completed.
+    lent_in_flight: u32,
+    /// A way has opened for a paused line or a held answer.
+    nudged: bool,
+    /// The next look at the response tables, and at the `used` bits.
+    sweep_at: Instant,
+    used_at: Instant,
+    stop_by: Option<Instant>,
+    memory_bytes: u64,
+    /// A letter in one piece.
+    mail_scratch: Vec<u8>,
+    scratch: Scratch,
+}
+
+/// Lists that are used again and again, so that a turn allocates nothing.
+#[derive(Default, Debug)]
+struct Scratch {
+    segments: Vec<Segment>,
+    runs: Vec<Run>,
+    due: Vec<u32>,
+    accepted: Vec<(u32, u32, Socket)>,
+}
+
+/// Whether the shard has more to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Turn {
+    Go,
+    /// Every line is closed after a stop.
+    Stopped,
+}
+
+impl<R: Ring> Shard<R> {
+    /// A shard with no line yet: the first turn takes the plan. `seed` jitters its reconnects.
+    pub fn new(id: ShardId, ring: R, world: Arc<World>, post: Post, seed: u64) -> Self {
+        let now = ring.now();
+        let switch = Switch::new(id, world.current(), now, seed);
+        Self {
+            id,
+            ring,
+            world,
+            switch,
+            wires: Vec::new(),
+            connections: Vec::new(),
+            free: Vec::new(),
+            post,
+            wheel: Wheel::new(now),
+            completions: Vec::new(),
+            dirty: Vec::new(),
+            paused: Vec::new(),
+            starved: Vec::new(),
+            doorstep: Vec::new(),
+            early: Vec::new(),
+            holding: Vec::new(),
+            passed: Vec::new(),
+            lent_in_flight: 0,
+            nudged: false,
+            sweep_at: Instant::NEVER,
+            used_at: Instant(0),
+            stop_by: None,
+            memory_bytes: 0,
+            mail_scratch: Vec::new(),
+            scratch: Scratch::default(),
+        }
+    }
+
+    pub fn ring(&self) -> &R {
+        &self.ring
+    }
+
+    pub fn ring_mut(&mut self) -> &mut R {
+        &mut self.ring
+    }
+
+    pub fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
+    /// Everything that moving frames touches, for work without received bytes.
+    fn delivery(&mut self) -> Delivery<'_> {
+        Delivery {
+            switch: &mut self.switch,
+            world: &self.world,
+            chunks: self.ring.memory().chunks,
+            connections: &mut self.connections,
+            wires: &mut self.wires,
+            post: &mut self.post,
+            dirty: &mut self.dirty,
+            holding: &mut self.holding,
+        }
+    }
+
+    /// The connection behind a token, if it is still the one that the token was made for.
+    fn connection_at(&self, index: u32, generation: u32) -> Option<&Connection> {
+        self.connections.get(index as usize).filter(|connection| connection.generation == generation)
+    }
+}

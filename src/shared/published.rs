@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 
@@ -12,6 +12,7 @@ use crate::shared::counters::{LineCounters, ShardCounters};
 use crate::shared::group_table::GroupTable;
 use crate::shared::histogram::Histogram;
 use crate::shared::inbox::Inbox;
+use crate::shared::mailbox::Sleeper;
 use crate::shared::response_table::ResponseTable;
 use crate::shared::status::LineStatus;
 
@@ -61,9 +62,13 @@ pub struct World {
     /// The epoch of `current`, so that a shard learns with one load a turn whether to look.
     epoch: AtomicU64,
     pub shards: Vec<ShardCounters>,
+    /// Where each shard sleeps, and whether a way has opened for something that it holds.
+    pub beds: Vec<Bed>,
     /// Time inside the switch, by the shard that sent.
     pub transit_seconds: Vec<Histogram>,
     pub inbox: Inbox,
+    /// For frames of lines that left the plan while the frames were under way.
+    pub strays: LineCounters,
 }
 
 impl World {
@@ -72,8 +77,10 @@ impl World {
             epoch: AtomicU64::new(first.epoch),
             current: ArcSwap::from_pointee(first),
             shards: (0..shards).map(|_| ShardCounters::default()).collect(),
+            beds: (0..shards).map(|_| Bed::default()).collect(),
             transit_seconds: (0..shards).map(|_| Histogram::default()).collect(),
             inbox: Inbox::new(shards),
+            strays: LineCounters::default(),
         }
     }
 
@@ -91,6 +98,30 @@ impl World {
 
     pub fn current(&self) -> Arc<Published> {
         self.current.load_full()
+    }
+}
+
+/// A shard's bed, and the note on it.
+#[derive(Debug, Default)]
+pub struct Bed {
+    pub sleeper: Sleeper,
+    nudged: AtomicBool,
+}
+
+impl Bed {
+    /// Tells the shard that a line came up or is no longer full. The caller wakes it if it sleeps.
+    pub fn nudge(&self) {
+        // SeqCst, partner: `take_nudge` between lying down and sleeping (as with mail).
+        self.nudged.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_nudged(&self) -> bool {
+        self.nudged.load(Ordering::SeqCst)
+    }
+
+    pub fn take_nudge(&self) -> bool {
+        // The plain load first: a swap every turn would own the cache line.
+        self.is_nudged() && self.nudged.swap(false, Ordering::SeqCst)
     }
 }
 

@@ -1,1 +1,184 @@
-//! (to come)
+//! Decisions: who may connect, what a frame is, which line carries it, what a silent line means.
+//!
+//! Nothing here reads a clock, opens a socket or knows a thread: bytes, events and a time come in,
+//! and what is said is "these bytes of that buffer go to that line". The shard owns the bytes and
+//! does what the switch says.
+
+pub mod admission;
+pub mod group;
+pub mod line;
+pub mod phases;
+pub mod plan_change;
+pub mod random;
+pub mod route;
+pub mod step;
+pub mod timers;
+
+use std::sync::Arc;
+
+use crate::config::plan::Plan;
+use crate::frame::Framing;
+use crate::ids::{GroupId, LineId, ShardId};
+use crate::shared::counters::Hot;
+use crate::shared::group_table::Set;
+use crate::shared::published::Published;
+use crate::shared::response_table::{Full, Nobody, Seen, Waiting};
+use crate::time::Instant;
+use group::Group;
+use group::pick::{Around, Pick, Purpose};
+use line::Line;
+use phases::Change;
+use random::Random;
+use step::{Place, Target};
+
+/// The decisions of one shard.
+#[derive(Debug)]
+pub struct Switch {
+    pub shard: ShardId,
+    pub now: Instant,
+    /// Counts turns of the loop: a destination is picked once in each.
+    pub turn: u64,
+    pub published: Arc<Published>,
+    pub plan: Arc<Plan>,
+    /// This shard's lines, by slot.
+    pub lines: Vec<Line>,
+    /// By [`GroupId`]. Every group is here: any shard may have frames for it.
+    pub groups: Vec<Option<Group>>,
+    /// By [`LineId`].
+    places: Vec<Place>,
+    /// By [`LineId`]: the group of every line that a waiting request may still name, also of one
+    /// that a reload removed from a group that stays.
+    line_groups: Vec<Option<GroupId>>,
+    /// Groups that left the plan; the shard settles what they still hold.
+    pub gone: Vec<Group>,
+    /// Changes of state since the shard last took them.
+    pub changes: Vec<Change>,
+    /// No new requests: the process stops.
+    pub stopping: bool,
+    random: Random,
+}
+
+impl Switch {
+    pub fn new(shard: ShardId, published: Arc<Published>, now: Instant, seed: u64) -> Self {
+        let mut switch = Self {
+            shard,
+            now,
+            turn: 0,
+            plan: Arc::clone(&published.plan),
+            published,
+            lines: Vec::new(),
+            groups: Vec::new(),
+            places: Vec::new(),
+            line_groups: Vec::new(),
+            gone: Vec::new(),
+            changes: Vec::new(),
+            stopping: false,
+            random: Random::new(seed),
+        };
+        switch.refresh_groups();
+        switch
+    }
+
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
+        self.turn += 1;
+    }
+
+    /// A group of the plan. A route, a line or a waiting request names it, so it is there.
+    #[inline]
+    pub fn group(&self, id: GroupId) -> &Group {
+        self.groups[id.index()].as_ref().expect("a plan names only groups that it has")
+    }
+
+    #[inline]
+    pub fn group_mut(&mut self, id: GroupId) -> &mut Group {
+        self.groups[id.index()].as_mut().expect("a plan names only groups that it has")
+    }
+
+    #[inline]
+    pub fn framing_of(&self, group: GroupId) -> Framing {
+        self.group(group).framing
+    }
+
+    pub fn place(&self, line: LineId) -> Place {
+        self.places.get(line.index()).copied().unwrap_or(Place::Nowhere)
+    }
+
+    /// The group whose member waits for what the line asked; `None` if a reload removed it.
+    fn group_of(&self, line: LineId) -> Option<GroupId> {
+        self.line_groups.get(line.index()).copied().flatten()
+    }
+
+    fn target(&self, line: LineId) -> Target {
+        Target { line, place: self.place(line) }
+    }
+
+    /// A line of `group` for `bytes` bytes.
+    #[inline]
+    pub fn pick(&mut self, group: GroupId, purpose: Purpose, bytes: usize) -> Pick {
+        let around = Around { lines: &self.lines, places: &self.places, turn: self.turn, now: self.now };
+        let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
+        group.pick(purpose, bytes, around)
+    }
+
+    fn claim(&mut self, group: GroupId, waiting: Waiting) -> Result<u16, Full> {
+        let now = self.now;
+        let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
+        let table = group.shared.responses.as_ref().expect("a group that a TPDU route leads to has a table");
+        let number = table.claim(&mut group.hand, waiting, now)?;
+        if let Place::Here(slot) = self.place(waiting.line) {
+            let line = &mut self.lines[slot as usize];
+            line.shared.counters.add_here(Hot::Claimed, 1);
+            line.answers_due_until = line.answers_due_until.max(waiting.deadline);
+        }
+        Ok(number)
+    }
+
+    fn take(&mut self, group: GroupId, number: u16, seen: Seen, waiting: &Waiting) -> Result<(), Nobody> {
+        let now = self.now;
+        let shard = self.shard.index();
+        let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
+        let Some(table) = &group.shared.responses else { return Err(Nobody::Unmatched) };
+        table.take(&mut group.hand, number, seen, now)?;
+        // The slot keeps the deadline, not the start: exact unless a reload changed it in between.
+        let asked = waiting.deadline - group.plan.timers.answer_within;
+        group.shared.answer_seconds[shard].record(now.since(asked), 1);
+        self.resolved(waiting);
+        Ok(())
+    }
+
+    /// The request waits no longer: answered, timed out or dropped.
+    pub fn resolved(&self, waiting: &Waiting) {
+        if let Some(line) = self.published.line(waiting.line) {
+            let here = matches!(self.place(waiting.line), Place::Here(_));
+            line.counters.add(Hot::Resolved, 1, here);
+        }
+    }
+
+    /// Whether an answer may go out over the very line that its request came in on.
+    fn lives(&self, group: GroupId, own: Target) -> bool {
+        match own.place {
+            Place::Here(slot) => {
+                let line = &self.lines[slot as usize];
+                line.takes_answers() && !line.peer_finished && line.outbox.bytes() < line.plan.limits.line_queue
+            }
+            Place::There(_) => self.bit_of(group, own.line, Set::Trunk) || self.bit_of(group, own.line, Set::Backup),
+            Place::Nowhere => false,
+        }
+    }
+
+    /// With no other line of the group up: the request's own, while it drains, or after its peer's
+    /// FIN, for a half-closed connection can still be written to.
+    fn last_resort(&self, group: GroupId, own: Target) -> Option<Target> {
+        let writable = match own.place {
+            Place::Here(slot) => self.lines[slot as usize].takes_answers(),
+            Place::There(_) => self.bit_of(group, own.line, Set::Receiving),
+            Place::Nowhere => false,
+        };
+        writable.then_some(own)
+    }
+
+    fn bit_of(&self, group: GroupId, line: LineId, set: Set) -> bool {
+        self.plan.line(line).is_some_and(|line| self.group(group).shared.table.contains(set, line.position))
+    }
+}

@@ -1,0 +1,286 @@
+//! Beginnings: accepting, connecting, and who is let in.
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::Shard;
+use super::connection::{Carried, Connection, Inlet};
+use super::queue::Queue;
+use super::receive::FIRST_CREDIT;
+use crate::config::plan::Side;
+use crate::reason::{Closed, Refusal};
+use crate::ring::token::{Kind, Token};
+use crate::ring::{Completion, Operation, Ring, Socket};
+use crate::shared::counters::Cold;
+use crate::shared::inbox::Event;
+use crate::shared::status::Cause;
+use crate::switch::admission::Admission;
+use crate::switch::line::phase::Phase;
+
+/// Somebody who may come in as soon as what the connection before left unread has been read.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer {
+    slot: u32,
+    socket: Socket,
+    remote: SocketAddr,
+    turns_left: u16,
+}
+
+/// Turns that a newcomer waits for the rest of an ended connection to be read.
+const DOORSTEP_TURNS: u16 = 200;
+
+impl<R: Ring> Shard<R> {
+    /// Arms the accept of a listening line, unless it must wait for its old connection to drain.
+    pub(super) fn listen(&mut self, slot: u32) {
+        let wire = &mut self.wires[slot as usize];
+        let Some(listener) = &wire.listener else { return };
+        if wire.accepting {
+            return;
+        }
+        wire.accepting = true;
+        wire.accept_starved = false;
+        let token = Token::new(Kind::Accept, slot, wire.accept_generation);
+        self.ring.push(Operation::Accept { token, listener: listener.socket });
+    }
+
+    /// Stops accepting; the listener is let go of once the kernel has given the accept back.
+    pub(super) fn stop_listening(&mut self, slot: u32) {
+        let wire = &mut self.wires[slot as usize];
+        let Some(listener) = wire.listener.take() else { return };
+        if wire.accepting {
+            let target = Token::new(Kind::Accept, slot, wire.accept_generation);
+            let token = Token::new(Kind::Cancel, Token::SLOT_LIMIT - 1, wire.accept_generation);
+            self.ring.push(Operation::Cancel { token, target });
+            wire.retired.push((wire.accept_generation, listener));
+            wire.accepting = false;
+        }
+        wire.accept_generation = wire.accept_generation.wrapping_add(1);
+    }
+
+    /// A completion of an accept: a connection, or the end of the accept.
+    pub(super) fn accepted(&mut self, token: Token, completion: Completion) {
+        let slot = token.slot();
+        let current = self.wires[slot as usize].accept_generation == token.generation();
+        if !completion.more {
+            if current {
+                self.wires[slot as usize].accepting = false;
+            }
+            self.wires[slot as usize].retired.retain(|(generation, _)| *generation != token.generation());
+        }
+        if completion.result >= 0 {
+            // Newcomers come after everything else of the turn: what the connection before them
+            // still brought is read first.
+            self.scratch.accepted.push((slot, token.generation(), Socket(completion.result)));
+        }
+        if current && !completion.more {
+            match -completion.result {
+                libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ENOBUFS => {
+                    // The connection stays in the backlog. Armed at once it would fail at once.
+                    self.wires[slot as usize].accept_starved = true;
+                    self.schedule_in(slot, super::clocks::ACCEPT_AGAIN);
+                }
+                libc::ECANCELED => {}
+                _ => self.listen(slot),
+            }
+        }
+    }
+
+    pub(super) fn admit_newcomers(&mut self) {
+        let mut accepted = std::mem::take(&mut self.scratch.accepted);
+        for (slot, generation, socket) in accepted.drain(..) {
+            let current = self.wires[slot as usize].accept_generation == generation;
+            match self.ring.remote(socket) {
+                Ok(remote) if current => self.admit(Newcomer { slot, socket, remote, turns_left: DOORSTEP_TURNS }),
+                // Gone again before it was looked at, or accepted for a listener that is closed.
+                _ => self.ring.reset(socket),
+            }
+        }
+        self.scratch.accepted = accepted;
+        for newcomer in std::mem::take(&mut self.doorstep) {
+            self.admit(newcomer);
+        }
+    }
+
+    fn admit(&mut self, newcomer: Newcomer) {
+        let Newcomer { slot, socket, remote, .. } = newcomer;
+        if self.connections_full() {
+            return self.refuse(newcomer, Refusal::Limit);
+        }
+        match self.switch.admission(slot, remote.ip()) {
+            Admission::Admit => self.come_in(slot, socket, remote),
+            Admission::Refuse(reason) => self.refuse(newcomer, reason),
+            Admission::AskWhetherOver { always } => self.ask_whether_over(newcomer, always),
+        }
+    }
+
+    /// A connection whose FIN or reset has already arrived no longer occupies its port; what it
+    /// still has to say is read first.
+    fn ask_whether_over(&mut self, newcomer: Newcomer, always: bool) {
+        let slot = newcomer.slot;
+        let Some(index) = self.wires[slot as usize].connection else {
+            return self.refuse(newcomer, Refusal::Occupied);
+        };
+        let health = self.ring.health(self.connections[index as usize].socket).unwrap_or_default();
+        if !always && !health.ended {
+            return self.refuse(newcomer, Refusal::Occupied);
+        }
+        let paused = self.switch.lines[slot as usize].pause.is_some();
+        if health.ended && health.unread > 0 && !paused && newcomer.turns_left > 0 {
+            self.doorstep.push(Newcomer { turns_left: newcomer.turns_left - 1, ..newcomer });
+            return;
+        }
+        let reason = match (health.ended, health.dead) {
+            (_, true) => Closed::Reset,
+            (true, false) => Closed::Peer,
+            (false, false) => Closed::Replaced,
+        };
+        self.sever(index, reason);
+        self.admit(newcomer);
+    }
+
+    fn connections_full(&self) -> bool {
+        let open: u64 =
+            self.world.shards.iter().map(|shard| shard.connections.load(std::sync::atomic::Ordering::Relaxed)).sum();
+        open >= u64::from(self.switch.plan.settings.connections)
+    }
+
+    /// Reset at once: no byte read, no memory kept (`MC6-4.3`).
+    fn refuse(&mut self, newcomer: Newcomer, reason: Refusal) {
+        self.ring.reset(newcomer.socket);
+        let line = &self.switch.lines[newcomer.slot as usize];
+        line.shared.counters.add_refused(reason);
+        let event =
+            Event::Refused { at: self.switch.now, line: line.plan.name.clone(), remote: newcomer.remote, reason };
+        self.tell(event);
+    }
+
+    fn come_in(&mut self, slot: u32, socket: Socket, remote: SocketAddr) {
+        if self.ring.admitted(socket).is_err() {
+            self.ring.reset(socket);
+            return;
+        }
+        let counters = &self.switch.lines[slot as usize].shared.counters;
+        counters.add_cold(Cold::ConnectionsAccepted, 1);
+        let index = self.hold_connection(slot, socket);
+        self.line_up(slot, index, Cause::Accepted, Some(remote));
+    }
+
+    /// The connection is the line now.
+    fn line_up(&mut self, slot: u32, index: u32, cause: Cause, remote: Option<SocketAddr>) {
+        let local = self.ring.local(self.connections[index as usize].socket).ok();
+        self.switch.lines[slot as usize].shared.counters.add_cold(Cold::Connects, 1);
+        self.switch.lines[slot as usize].shared.status.update(|details| {
+            details.remote = remote;
+            details.local = local.or(details.local);
+            details.last_error = None;
+        });
+        self.switch.up(slot, cause, remote);
+        self.arm(index);
+        self.schedule(slot);
+        self.tell_waiting(slot);
+    }
+
+    /// A slot for a new connection of the line.
+    fn hold_connection(&mut self, slot: u32, socket: Socket) -> u32 {
+        let line = &self.switch.lines[slot as usize].plan;
+        let carried = Carried { line: line.id, group: line.group, framing: line.framing };
+        let index = self.free.pop().unwrap_or(self.connections.len() as u32);
+        let generation = self.connections.get(index as usize).map_or(0, |connection| connection.generation);
+        let connection = Connection {
+            socket,
+            index,
+            generation,
+            line: Some(slot),
+            carried,
+            queue: Queue::default(),
+            orphans: None,
+            inlet: Inlet::default(),
+            receiving: false,
+            sending: None,
+            in_flight: 0,
+            credit: FIRST_CREDIT,
+            starved: false,
+            closing: None,
+        };
+        match self.connections.get_mut(index as usize) {
+            Some(free) => *free = connection,
+            None => self.connections.push(connection),
+        }
+        self.wires[slot as usize].connection = Some(index);
+        self.count_connections();
+        index
+    }
+
+    /// `MC6-3.3`, `MC6-4.1.2a`: the switch is the client of this line.
+    pub(super) fn connect(&mut self, slot: u32) {
+        let Side::Connect { remote, bind } = self.switch.lines[slot as usize].plan.side else { return };
+        self.switch.enter(slot, Phase::Connecting, Cause::Retry, None);
+        match self.ring.open(remote, bind) {
+            Ok(socket) => {
+                let index = self.hold_connection(slot, socket);
+                let connection = &mut self.connections[index as usize];
+                connection.in_flight += 1;
+                let token = connection.token(Kind::Connect);
+                self.ring.push(Operation::Connect { token, socket, remote });
+                self.schedule(slot);
+            }
+            Err(error) => self.connect_failed(slot, &error),
+        }
+    }
+
+    pub(super) fn connected(&mut self, index: u32, completion: Completion) {
+        let connection = &mut self.connections[index as usize];
+        connection.in_flight -= 1;
+        if connection.is_closing() {
+            return self.close_if_joined(index);
+        }
+        let slot = connection.line.expect("a connection that is not closing has its line");
+        if completion.result < 0 {
+            let error = io::Error::from_raw_os_error(-completion.result);
+            self.abandon_connect(index, slot);
+            return self.connect_failed(slot, &error);
+        }
+        let socket = connection.socket;
+        let remote = self.ring.remote(socket).ok();
+        self.line_up(slot, index, Cause::Connected, remote);
+    }
+
+    /// No answer within `connect_within`.
+    pub(super) fn connect_timed_out(&mut self, slot: u32) {
+        if let Some(index) = self.wires[slot as usize].connection {
+            let connection = &mut self.connections[index as usize];
+            let (token, target) = (connection.token(Kind::Cancel), connection.token(Kind::Connect));
+            connection.in_flight += 1;
+            self.ring.push(Operation::Cancel { token, target });
+            self.abandon_connect(index, slot);
+        }
+        self.connect_failed(slot, &io::Error::from(io::ErrorKind::TimedOut));
+    }
+
+    /// The socket of a failed attempt is closed and never used again (`MC6-5.1`).
+    pub(super) fn abandon_connect(&mut self, index: u32, slot: u32) {
+        self.wires[slot as usize].connection = None;
+        let connection = &mut self.connections[index as usize];
+        connection.line = None;
+        connection.closing = Some(super::connection::Closing::Reset);
+        self.close_if_joined(index);
+    }
+
+    /// Timed out, refused and unreachable are told apart (`MC6-5.1`).
+    fn connect_failed(&mut self, slot: u32, error: &io::Error) {
+        let Side::Connect { remote, .. } = self.switch.lines[slot as usize].plan.side else { return };
+        let (reason, text) = match error.raw_os_error() {
+            None | Some(libc::ETIMEDOUT) => (Closed::ConnectTimeout, "timed out"),
+            Some(libc::ECONNREFUSED | libc::ECONNRESET) => (Closed::ConnectRefused, "refused"),
+            Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => (Closed::ConnectUnreachable, "host unreachable"),
+            Some(libc::ENETUNREACH | libc::ENETDOWN) => (Closed::ConnectUnreachable, "network unreachable"),
+            Some(libc::EACCES | libc::EPERM) => (Closed::ConnectUnreachable, "prohibited on the way"),
+            Some(_) => (Closed::ConnectLocal, "failed on this host"),
+        };
+        let detail = if reason == Closed::ConnectLocal { format!(" ({error})") } else { String::new() };
+        let sentence = format!("connect to {remote} {text}{detail}");
+        self.switch.lines[slot as usize].shared.status.update(|details| details.last_error = Some(sentence));
+        self.switch.down(slot, reason);
+        self.after_down(slot);
+    }
+}

@@ -1,0 +1,251 @@
+//! What the control thread asks for: a new plan, listeners, lines in and out of service, the end.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::Shard;
+use super::wire::Wire;
+use crate::reason::Closed;
+use crate::ring::{Listener, Ring};
+use crate::shared::inbox::{Command, Event};
+use crate::shared::status::Cause;
+use crate::switch::line::phase::{After, Phase};
+use crate::switch::plan_change::LineChange;
+use crate::switch::step::Place;
+use crate::time::Instant;
+
+impl<R: Ring> Shard<R> {
+    /// The plan first if there is a new one, then commands; a line's listener may come with either.
+    pub(super) fn take_orders(&mut self) {
+        let epoch = self.world.epoch();
+        let applied = &self.world.shards[self.id.index()].applied;
+        let behind = applied.load(Ordering::Relaxed) != epoch; // Relaxed: only this thread writes it
+        if behind {
+            self.apply_plan();
+        }
+        while let Some(command) = self.world.inbox.commands[self.id.index()].pop() {
+            self.obey(command);
+        }
+        if behind {
+            let epoch = self.switch.published.epoch;
+            // Release, partner: the control thread's Acquire while it waits for the verdict.
+            self.world.shards[self.id.index()].applied.store(epoch, Ordering::Release);
+        }
+    }
+
+    fn apply_plan(&mut self) {
+        let changes = self.switch.apply(self.world.current());
+        self.wires.resize_with(self.switch.lines.len(), Wire::default);
+        self.settle_gone();
+        for change in changes {
+            match change {
+                LineChange::Open(slot) => self.open(slot),
+                LineChange::Reopen(slot) => self.retire(slot, After::Open),
+                LineChange::Close(slot) => self.retire(slot, After::Gone),
+                LineChange::Recheck(slot) => self.recheck(slot),
+            }
+        }
+        for (line, listener) in std::mem::take(&mut self.early) {
+            self.take_listener(line, listener);
+        }
+        self.nudged = true;
+    }
+
+    /// A line begins: it listens, or connects at once.
+    fn open(&mut self, slot: u32) {
+        let phase = self.switch.opening(slot);
+        self.switch.enter(slot, phase, Cause::Opened, None);
+        self.start(slot);
+    }
+
+    fn start(&mut self, slot: u32) {
+        if self.listens(slot) {
+            self.listen(slot);
+        } else {
+            self.connect(slot);
+        }
+        self.schedule(slot);
+    }
+
+    /// Drains and closes a line that changed or left the plan; a line without a connection is
+    /// closed, or opened as it is planned now, at once.
+    fn retire(&mut self, slot: u32, then: After) {
+        self.stop_listening(slot);
+        let until = self.switch.now + self.switch.lines[slot as usize].plan.timers.drain_within;
+        let until = self.stop_by.map_or(until, |stop| stop.min(until));
+        match self.switch.lines[slot as usize].phase {
+            Phase::Up => self.switch.drain(slot, until, then),
+            Phase::Draining(drain) => {
+                let until = until.min(drain.until);
+                let next = crate::switch::line::phase::Drain { until, then, ..drain };
+                self.switch.lines[slot as usize].phase = Phase::Draining(next);
+            }
+            Phase::Connecting | Phase::Waiting { .. } | Phase::Listening | Phase::Disabled | Phase::Closed => {
+                if let Some(index) = self.wires[slot as usize].connection {
+                    self.cancel_connect(slot, index);
+                }
+                let next = match then {
+                    After::Gone | After::Open => Phase::Closed,
+                    After::Disabled => Phase::Disabled,
+                };
+                self.switch.enter(slot, next, Cause::Asked, None);
+                if then == After::Open {
+                    let phase = self.switch.opening(slot);
+                    self.switch.enter(slot, phase, Cause::Opened, None);
+                    self.reopen_as_planned(slot);
+                }
+            }
+        }
+        self.schedule(slot);
+    }
+
+    fn cancel_connect(&mut self, slot: u32, index: u32) {
+        let connection = &mut self.connections[index as usize];
+        let token = connection.token(crate::ring::token::Kind::Cancel);
+        let target = connection.token(crate::ring::token::Kind::Connect);
+        connection.in_flight += 1;
+        self.ring.push(crate::ring::Operation::Cancel { token, target });
+        self.abandon_connect(index, slot);
+    }
+
+    /// A line without a connection takes what the plan says of it now, and begins.
+    pub(super) fn reopen_as_planned(&mut self, slot: u32) {
+        let line = &mut self.switch.lines[slot as usize];
+        if let Some(planned) = self.switch.published.plan.line(line.plan.id)
+            && *planned != line.plan
+        {
+            line.plan = Arc::clone(planned);
+            let listens = line.plan.listens();
+            let begins_so = matches!(line.phase, Phase::Listening) == listens;
+            if !begins_so {
+                self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
+                let phase = self.switch.opening(slot);
+                self.switch.enter(slot, phase, Cause::Opened, None);
+            }
+        }
+        if self.listens(slot) {
+            self.listen(slot);
+        }
+    }
+
+    /// The allow list changed: a peer that is no longer on it gets nothing but answers due to it.
+    fn recheck(&mut self, slot: u32) {
+        let line = &self.switch.lines[slot as usize];
+        let remote = line.shared.status.details().remote;
+        let outlawed = self.listens(slot) && remote.is_some_and(|remote| !line.plan.allow.contains(remote.ip()));
+        let drain_within = line.plan.timers.drain_within;
+        if outlawed && line.phase == Phase::Up {
+            self.switch.lines[slot as usize].outlawed = true;
+            self.switch.drain(slot, self.switch.now + drain_within, After::Open);
+        }
+        self.schedule(slot);
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Listen { line, listener } => self.take_listener(line, listener),
+            Command::Stop { until } => self.stop(until),
+            Command::Disable { line } => {
+                if let Place::Here(slot) = self.switch.place(line)
+                    && self.switch.lines[slot as usize].phase != Phase::Disabled
+                {
+                    self.disable(slot);
+                }
+            }
+            Command::Enable { line } => {
+                if let Place::Here(slot) = self.switch.place(line)
+                    && self.switch.lines[slot as usize].phase == Phase::Disabled
+                {
+                    self.open(slot);
+                }
+            }
+        }
+    }
+
+    /// Out of service: drained, then refused (`disabled`) until it is enabled.
+    fn disable(&mut self, slot: u32) {
+        let until = self.switch.now + self.switch.lines[slot as usize].plan.timers.drain_within;
+        match self.switch.lines[slot as usize].phase {
+            Phase::Up => self.switch.drain(slot, until, After::Disabled),
+            Phase::Draining(drain) => {
+                let next = crate::switch::line::phase::Drain { then: After::Disabled, ..drain };
+                self.switch.lines[slot as usize].phase = Phase::Draining(next);
+            }
+            _ => {
+                if let Some(index) = self.wires[slot as usize].connection {
+                    self.cancel_connect(slot, index);
+                }
+                self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
+            }
+        }
+        self.schedule(slot);
+    }
+
+    fn take_listener(&mut self, line: crate::ids::LineId, listener: Arc<Listener>) {
+        let Place::Here(slot) = self.switch.place(line) else {
+            // Listeners are handed over before the plan that names their line is published.
+            self.early.push((line, listener));
+            return;
+        };
+        self.stop_listening(slot);
+        let local = listener.local;
+        let wire = &mut self.wires[slot as usize];
+        wire.listener = Some(listener);
+        self.switch.lines[slot as usize].shared.status.update(|details| details.local = Some(local));
+        // While the old connection drains, newcomers wait in the backlog of the new address.
+        if !matches!(self.switch.lines[slot as usize].phase, Phase::Draining(_)) {
+            self.listen(slot);
+        }
+    }
+
+    /// The process stops: no connection and no request is taken any more; what is pending is
+    /// answered until `until`.
+    fn stop(&mut self, until: Instant) {
+        self.switch.stopping = true;
+        self.stop_by = Some(until);
+        for slot in 0..self.switch.lines.len() as u32 {
+            if self.switch.lines[slot as usize].phase != Phase::Closed {
+                self.retire(slot, After::Gone);
+            }
+        }
+    }
+
+    /// Whether a stop is complete: every line closed, every socket given back.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop_by.is_some()
+            && self.free.len() == self.connections.len()
+            && self.switch.lines.iter().all(|line| line.phase == Phase::Closed)
+    }
+
+    /// After `until` nothing is waited for any more.
+    pub(super) fn stop_overdue(&mut self) {
+        let now = self.switch.now;
+        if self.stop_by.is_none_or(|until| now < until) {
+            return;
+        }
+        for slot in 0..self.wires.len() {
+            if let Some(index) = self.wires[slot].connection {
+                self.sever(index, Closed::DrainTimeout);
+            }
+        }
+    }
+
+    /// Reports the lines' changes of state.
+    pub(super) fn report_changes(&mut self) {
+        let mut changes = std::mem::take(&mut self.switch.changes);
+        for change in changes.drain(..) {
+            let line = self.switch.lines[change.slot as usize].plan.name.clone();
+            let (from, to, cause, remote) = (change.from, change.to, change.cause, change.remote);
+            self.tell(Event::Line { at: self.switch.now, line, from, to, cause, remote });
+        }
+        self.switch.changes = changes;
+    }
+
+    /// A full queue loses the event and counts it: a log never holds a shard up.
+    pub(super) fn tell(&self, event: Event) {
+        if self.world.inbox.events.push(event).is_err() {
+            let lost = &self.world.shards[self.id.index()].events_lost;
+            crate::shared::counters::ShardCounters::add(lost, 1);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Bytes in: from completions of receives to decided frames.
+
+use super::Shard;
+use super::connection::{CREDIT_MAX, CREDIT_MIN, Inlet};
+use super::deliver::{Bytes, Delivery, Fed, Stop};
+use crate::ids::GroupId;
+use crate::reason::{Closed, Malformed};
+use crate::ring::token::Kind;
+use crate::ring::{Completion, Memory, Operation, Region, Ring};
+use crate::shared::counters::Hot;
+use crate::switch::line::Pause;
+use crate::time::Instant;
+
+impl<R: Ring> Shard<R> {
+    pub(super) fn received(&mut self, index: u32, completion: Completion) {
+        let connection = &mut self.connections[index as usize];
+        if !completion.more {
+            connection.receiving = false;
+            connection.in_flight -= 1;
+        }
+        if let Some(region) = completion.region {
+            if self.connections[index as usize].line.is_some() {
+                self.take_region(index, region);
+            }
+            if region.last {
+                self.passed.push(region.buffer);
+            }
+        }
+        let connection = &self.connections[index as usize];
+        if connection.is_closing() {
+            return self.close_if_joined(index);
+        }
+        if completion.more {
+            return;
+        }
+        match completion.result {
+            0 => self.finished_by_peer(index),
+            n if n > 0 => {
+                // The limit, a full completion queue, the last buffer: whatever it was, arm again.
+                let connection = &mut self.connections[index as usize];
+                connection.credit = (connection.credit * 2).min(CREDIT_MAX);
+                self.arm(index);
+            }
+            n if -n == libc::ENOBUFS => self.arm(index),
+            n if -n == libc::ECANCELED || -n == libc::EINTR || -n == libc::EAGAIN => self.arm(index),
+            n if -n == libc::ECONNRESET || -n == libc::EPIPE || -n == libc::ECONNABORTED => {
+                self.sever(index, Closed::Reset);
+            }
+            _ => self.sever(index, Closed::Network),
+        }
+    }
+
+    /// Arms the receive unless there is a reason not to read.
+    pub(super) fn arm(&mut self, index: u32) {
+        let connection = &self.connections[index as usize];
+        let Some(slot) = connection.line else { return };
+        let line = &self.switch.lines[slot as usize];
+        if connection.receiving || connection.is_closing() || line.pause.is_some() || line.peer_finished {
+            return;
+        }
+        if self.ring.buffers_free() == 0 {
+            // Armed without a buffer it would fail at once, again and again.
+            let connection = &mut self.connections[index as usize];
+            if !connection.starved {
+                connection.starved = true;
+                self.starved.push(index);
+            }
+            return;
+        }
+        let connection = &mut self.connections[index as usize];
+        connection.receiving = true;
+        connection.in_flight += 1;
+        let token = connection.token(Kind::Receive);
+        self.ring.push(Operation::Receive { token, socket: connection.socket, limit: connection.credit });
+    }
+
+    fn take_region(&mut self, index: u32, region: Region) {
+        let now = self.switch.now;
+        let slot = self.connections[index as usize].line.expect("the caller checked");
+        let line = &mut self.switch.lines[slot as usize];
+        line.last_received = now;
+        line.shared.counters.add_here(Hot::BytesReceived, u64::from(region.len));
+        let mut taken = 0;
+        if !self.connections[index as usize].inlet.is_empty() && !self.is_paused(slot) {
+            taken = self.complete_partial(index, region);
+        }
+        if taken == region.len || self.connections[index as usize].is_closing() {
+            return;
+        }
+        if self.is_paused(slot) || self.stalls_itself(slot) {
+            self.stash(index, region, taken);
+            let own = self.switch.lines[slot as usize].plan.group;
+            return self.pause(slot, own);
+        }
+        let fed = self.feed_region(slot, region, taken);
+        self.stash(index, region, taken + fed.consumed as u32);
+        self.stopped(index, slot, fed.stop);
+    }
+
+    fn is_paused(&self, slot: u32) -> bool {
+        self.switch.lines[slot as usize].pause.is_some()
+    }
+
+    /// A requester that does not take its answers is not read (`answer_queue` half used).
+    fn stalls_itself(&self, slot: u32) -> bool {
+        let group = self.switch.group(self.switch.lines[slot as usize].plan.group);
+        group.takes_no_answers()
+    }
+
+    fn feed_region(&mut self, slot: u32, region: Region, from: u32) -> Fed {
+        let now = self.switch.now;
+        let Memory { received, chunks } = self.ring.memory();
+        let bytes = received.bytes(region.buffer, region.offset + from, region.len - from);
+        let source = Bytes { bytes, buffer: Some((region.buffer, region.offset + from)) };
+        let mut delivery = Delivery {
+            switch: &mut self.switch,
+            world: &self.world,
+            chunks,
+            connections: &mut self.connections,
+            wires: &mut self.wires,
+            post: &mut self.post,
+            dirty: &mut self.dirty,
+            holding: &mut self.holding,
+        };
+        delivery.feed(slot, source, now)
+    }
+
+    /// Joins the beginning of a frame with its rest: only the frame that straddles two receives is
+    /// copied. Returns how much of the region it took.
+    fn complete_partial(&mut self, index: u32, region: Region) -> u32 {
+        let now = self.switch.now;
+        let slot = self.connections[index as usize].line.expect("the caller checked");
+        let framing = self.switch.lines[slot as usize].plan.framing;
+        let mut taken = 0;
+        loop {
+            let inlet = &mut self.connections[index as usize].inlet;
+            let needed = match crate::frame::scan(framing, &inlet.bytes) {
+                crate::frame::Scan::Part { needed } => needed,
+                _ => break,
+            };
+            let step = (needed - inlet.bytes.len()).min((region.len - taken) as usize) as u32;
+            if step == 0 {
+                return taken;
+            }
+            let bytes = self.ring.memory().received.bytes(region.buffer, region.offset + taken, step);
+            inlet.push(bytes, now);
+            taken += step;
+        }
+        self.feed_inlet(index);
+        taken
+    }
+
+    /// Decides what waits in the inlet, as far as it can be.
+    pub(super) fn feed_inlet(&mut self, index: u32) {
+        let slot = self.connections[index as usize].line.expect("only a line has an inlet");
+        let inlet = std::mem::take(&mut self.connections[index as usize].inlet);
+        let (inlet, stop) = self.feed_from(slot, inlet);
+        self.connections[index as usize].inlet = inlet;
+        self.stopped(index, slot, stop);
+    }
+
+    /// A frame came with its last byte: what each arrival completed is decided with its time.
+    fn feed_from(&mut self, slot: u32, mut inlet: Inlet) -> (Inlet, Stop) {
+        let before = inlet.bytes.len() as u64;
+        let mut stop = Stop::Dry;
+        let mut last = None;
+        while let Some((end, arrived)) = inlet.arrival_after(last) {
+            let bytes = Bytes { bytes: &inlet.bytes[..end], buffer: None };
+            let fed = self.delivery().feed(slot, bytes, arrived);
+            inlet.consume(fed.consumed);
+            last = Some(arrived);
+            stop = fed.stop;
+            if matches!(stop, Stop::Blocked(_) | Stop::Malformed(_)) {
+                break;
+            }
+        }
+        self.note_memory(before, inlet.bytes.len() as u64);
+        (inlet, stop)
+    }
+
+    /// Keeps the bytes of a region from `from` on for later.
+    fn stash(&mut self, index: u32, region: Region, from: u32) {
+        if from == region.len {
+            return;
+        }
+        let now = self.switch.now;
+        let bytes = self.ring.memory().received.bytes(region.buffer, region.offset + from, region.len - from);
+        self.connections[index as usize].inlet.push(bytes, now);
+        self.note_memory(0, u64::from(region.len - from));
+    }
+
+    pub(super) fn note_memory(&mut self, before: u64, after: u64) {
+        self.memory_bytes = self.memory_bytes + after - before;
+    }
+
+    /// What follows from where deciding stopped.
+    fn stopped(&mut self, index: u32, slot: u32, stop: Stop) {
+        let now = self.switch.now;
+        let line = &mut self.switch.lines[slot as usize];
+        match stop {
+            Stop::Dry => line.partial_since = Instant::NEVER,
+            Stop::Part { .. } => {
+                let since = self.connections[index as usize].inlet.oldest().unwrap_or(now);
+                line.partial_since = since;
+                self.schedule(slot);
+            }
+            Stop::Blocked(group) => {
+                line.partial_since = Instant::NEVER;
+                self.pause(slot, group);
+            }
+            Stop::Malformed(reason) => {
+                line.shared.counters.add_malformed(reason);
+                self.sever(index, closed_by(reason));
+            }
+        }
+    }
+
+    /// Stops reading the line until the group takes bytes again.
+    pub(super) fn pause(&mut self, slot: u32, on: GroupId) {
+        let now = self.switch.now;
+        let own = self.switch.lines[slot as usize].plan.group;
+        let limited = on != own && self.switch.has_several_destinations(slot);
+        let line = &mut self.switch.lines[slot as usize];
+        if line.pause.is_some() {
+            return;
+        }
+        let until = if limited { now + line.plan.timers.pause_within } else { Instant::NEVER };
+        line.pause = Some(Pause { on, since: now, until });
+        self.paused.push(slot);
+        if on == own {
+            self.switch.group(own).shared.table.wait(self.id);
+            if !self.switch.group(own).takes_no_answers() {
+                self.nudged = true;
+            }
+        }
+        self.schedule(slot);
+    }
+
+    /// Feeds paused lines again, as far as there is room now.
+    pub(super) fn resume_paused(&mut self) {
+        let paused = std::mem::take(&mut self.paused);
+        for slot in paused {
+            let Some(pause) = self.switch.lines[slot as usize].pause else { continue };
+            let Some(index) = self.wires[slot as usize].connection else {
+                self.switch.lines[slot as usize].pause = None;
+                continue;
+            };
+            if self.stalls_itself(slot) || self.post.overflow_bytes() > 0 {
+                self.switch.group(self.switch.lines[slot as usize].plan.group).shared.table.wait(self.id);
+                self.paused.push(slot);
+                continue;
+            }
+            self.switch.lines[slot as usize].resume(self.switch.now);
+            self.feed_inlet(index);
+            if let Some(again) = &mut self.switch.lines[slot as usize].pause
+                && again.on == pause.on
+                && self.connections[index as usize].inlet.oldest().is_some_and(|oldest| oldest <= pause.since)
+            {
+                // Nothing moved: it is the same pause, and its limit runs on.
+                *again = pause;
+            }
+            self.arm(index);
+        }
+    }
+
+    /// `pause_within` has passed: what does not fit into the full group is dropped from now on, so
+    /// that one stuck host does not stop the others.
+    pub(super) fn pause_over(&mut self, slot: u32) {
+        if let Some(pause) = &mut self.switch.lines[slot as usize].pause {
+            pause.until = Instant::NEVER;
+            let on = pause.on;
+            self.switch.group_mut(on).dropping = true;
+            self.nudged = true;
+        }
+    }
+
+    /// FIN. What it leaves behind decides whether the connection has a use yet.
+    fn finished_by_peer(&mut self, index: u32) {
+        let Some(slot) = self.connections[index as usize].line else { return };
+        let line = &self.switch.lines[slot as usize];
+        // After a reset the armed receive may end like a clean FIN: the socket's state tells.
+        let dead = self.ring.health(self.connections[index as usize].socket).is_ok_and(|health| health.dead);
+        if dead {
+            return self.sever(index, Closed::Reset);
+        }
+        let paused = line.pause.is_some();
+        if !paused && !self.connections[index as usize].inlet.is_empty() {
+            line.shared.counters.add_malformed(Malformed::Partial);
+            return self.sever(index, Closed::Partial);
+        }
+        let due = line.plan.flow.sends() && (line.shared.counters.pending() > 0 || !line.outbox.is_empty());
+        let draining = matches!(line.phase, crate::switch::line::phase::Phase::Draining(_));
+        if (due || paused) && !draining {
+            self.switch.peer_finished(slot);
+            self.schedule(slot);
+        } else if draining && due {
+            self.switch.lines[slot as usize].peer_finished = true;
+            self.schedule(slot);
+        } else {
+            let reason = if draining { Closed::Drained } else { Closed::Peer };
+            self.sever(index, reason);
+        }
+    }
+
+    /// Receives that found no buffer are armed again once there is one.
+    pub(super) fn arm_starved(&mut self) {
+        while self.ring.buffers_free() > 0 {
+            let Some(index) = self.starved.pop() else { return };
+            let connection = &mut self.connections[index as usize];
+            connection.starved = false;
+            self.arm(index);
+        }
+    }
+
+    /// Gives passed receive buffers back, once nothing lent refers to them.
+    pub(super) fn give_buffers_back(&mut self) {
+        if self.lent_in_flight > 0 {
+            return;
+        }
+        for buffer in self.passed.drain(..) {
+            self.ring.give_back(buffer);
+        }
+    }
+}
+
+fn closed_by(reason: Malformed) -> Closed {
+    match reason {
+        Malformed::LengthDigits => Closed::LengthDigits,
+        Malformed::LengthLimit => Closed::LengthLimit,
+        Malformed::Partial => Closed::Partial,
+        Malformed::WrongDirection => Closed::WrongDirection,
+    }
+}
+
+/// A new connection's credit.
+pub const FIRST_CREDIT: u32 = CREDIT_MIN;

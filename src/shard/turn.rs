@@ -1,0 +1,196 @@
+//! The order of work in one turn of the loop.
+//!
+//! 1. orders of the control thread: a new plan, commands
+//! 2. completions: what was sent makes room, what was received is decided and queued; newcomers last
+//! 3. mail of other shards
+//! 4. clocks, sweeps, held answers; lines that were paused and may go on
+//! 5. flush: each line's whole gathering in one send; mail out; buffers back
+//! 6. sleep, unless something came meanwhile
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Shard, Turn};
+use crate::ids::ShardId;
+use crate::ring::token::Kind;
+use crate::ring::{Completion, Operation, Ring, Wait};
+use crate::shared::counters::ShardCounters;
+use crate::switch::step::Place;
+use crate::time::{Instant, Span};
+
+/// An idle shard turns at least this often: the watchdog looks at its pulse.
+const PULSE: Span = Span::from_secs(1);
+
+/// Bytes received in one turn after which what is queued goes out: a turn of thousands of frames
+/// must not hold back the first of them.
+const FLUSH_AFTER_BYTES: usize = 512 * 1024;
+
+/// How long a newcomer on the doorstep may make the shard look again soon.
+const DOORSTEP: Span = Span::from_millis(1);
+
+impl<R: Ring> Shard<R> {
+    /// One turn. Sleeps at its end until there is something to do, at most for a second.
+    pub fn turn(&mut self) -> Turn {
+        let now = self.ring.now();
+        self.switch.begin_turn(now);
+        self.pulse(now);
+        self.take_orders();
+        self.complete_all();
+        self.admit_newcomers();
+        self.take_mail();
+        self.run_clocks();
+        self.sweep();
+        self.stop_overdue();
+        self.look_at_waiting();
+        self.flush();
+        self.publish_mail();
+        self.give_buffers_back();
+        self.arm_starved();
+        self.report_changes();
+        self.publish_memory();
+        if self.is_stopped() {
+            self.world.shards[self.id.index()].stopped.store(1, std::sync::atomic::Ordering::Release);
+            return Turn::Stopped;
+        }
+        self.sleep();
+        Turn::Go
+    }
+
+    fn pulse(&self, now: Instant) {
+        let shard = &self.world.shards[self.id.index()];
+        ShardCounters::add(&shard.turns, 1);
+        shard.last_turn.store(now.0, Relaxed); // Relaxed: the watchdog may read it a turn late
+    }
+
+    fn complete_all(&mut self) {
+        let mut completions = std::mem::take(&mut self.completions);
+        let mut bytes = 0;
+        for completion in completions.drain(..) {
+            if completion.token.kind() == Kind::Receive {
+                bytes += completion.result.max(0) as usize;
+            }
+            self.complete(completion);
+            if bytes >= FLUSH_AFTER_BYTES {
+                bytes = 0;
+                self.flush();
+                // Submitted now; what completes is taken in the next turn.
+                self.ring.enter(Wait::No, &mut self.completions);
+            }
+        }
+        if self.completions.is_empty() {
+            self.completions = completions;
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        let token = completion.token;
+        let (index, generation) = (token.slot(), token.generation());
+        if token.kind() == Kind::Accept {
+            return self.accepted(token, completion);
+        }
+        if self.connection_at(index, generation).is_none() {
+            // Of an accept's cancel, or of a slot that was used again: nothing is owed to it but
+            // the buffer that it may carry.
+            if let Some(region) = completion.region.filter(|region| region.last) {
+                self.passed.push(region.buffer);
+            }
+            return;
+        }
+        match token.kind() {
+            Kind::Receive => self.received(index, completion),
+            Kind::Send => self.sent(index, completion),
+            Kind::Connect => self.connected(index, completion),
+            Kind::Cancel | Kind::Shutdown => {
+                self.connections[index as usize].in_flight -= 1;
+                self.close_if_joined(index);
+            }
+            Kind::Accept => unreachable!("taken above"),
+        }
+    }
+
+    /// Letters of other shards: their frames join the queue of the line they name, or another's.
+    fn take_mail(&mut self) {
+        for sender in 0..self.post.senders() {
+            let mut scratch = std::mem::take(&mut self.mail_scratch);
+            while let Some((letter, pieces)) = self.post.peek(sender) {
+                scratch.clear();
+                scratch.extend_from_slice(pieces[0]);
+                scratch.extend_from_slice(pieces[1]);
+                self.post.pop(sender);
+                self.deliver_letter(letter, &scratch);
+            }
+            self.mail_scratch = scratch;
+            self.post.release(sender);
+        }
+        self.post.drain_overflow();
+    }
+
+    fn deliver_letter(&mut self, letter: super::post::Letter, frames: &[u8]) {
+        let takes = match self.switch.place(letter.to) {
+            Place::Here(slot) if self.wires[slot as usize].connection.is_some() => {
+                let line = &self.switch.lines[slot as usize];
+                let answer = letter.run.kind == crate::switch::step::Kind::Answer;
+                if answer { line.takes_answers() } else { line.takes_requests(self.switch.now) }
+            }
+            _ => false,
+        };
+        let place = self.switch.place(letter.to);
+        let mut delivery = self.delivery();
+        if takes {
+            delivery.send_on(letter.group, letter.to, place, letter.run, frames);
+        } else {
+            delivery.redirect(letter.group, letter.run, frames);
+        }
+    }
+
+    fn publish_mail(&mut self) {
+        let (world, ring, id) = (&self.world, &mut self.ring, self.id);
+        self.post.publish(|shard: ShardId| {
+            debug_assert_ne!(shard, id);
+            if world.beds[shard.index()].sleeper.must_wake() {
+                ring.push(Operation::Wake { shard });
+            }
+        });
+    }
+
+    /// Held answers and paused lines, when a way may have opened for them.
+    fn look_at_waiting(&mut self) {
+        let nudged = std::mem::take(&mut self.nudged) | self.world.beds[self.id.index()].take_nudge();
+        if !self.holding.is_empty() && (nudged || self.switch.now >= self.next_held()) {
+            self.look_at_held();
+        }
+        if nudged && !self.paused.is_empty() {
+            self.resume_paused();
+        }
+    }
+
+    fn publish_memory(&mut self) {
+        let total = self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64;
+        self.world.shards[self.id.index()].memory.store(total, Relaxed); // Relaxed: a report
+    }
+
+    fn sleep(&mut self) {
+        let bed = &self.world.beds[self.id.index()];
+        bed.sleeper.lie_down();
+        let awake = self.nudged
+            || bed.is_nudged()
+            || !self.completions.is_empty()
+            || self.post.has_mail()
+            || self.post.overflow_bytes() > 0
+            || !self.world.inbox.commands[self.id.index()].is_empty()
+            || self.world.epoch() != self.switch.published.epoch;
+        let wait = if awake { Wait::No } else { Wait::Until { deadline: self.next_deadline(), want: 1, min_wait: Span::ZERO } };
+        self.ring.enter(wait, &mut self.completions);
+        self.world.beds[self.id.index()].sleeper.get_up();
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let now = self.switch.now;
+        let doorstep = if self.doorstep.is_empty() { Instant::NEVER } else { now + DOORSTEP };
+        (now + PULSE)
+            .min(self.wheel.next())
+            .min(self.next_sweep())
+            .min(self.next_held())
+            .min(self.stop_by.map_or(Instant::NEVER, |until| until.max(now + DOORSTEP)))
+            .min(doorstep)
+    }
+}

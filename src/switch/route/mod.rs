@@ -1,0 +1,109 @@
+//! The ways of the header kinds: which group a frame is for, and what is changed in it.
+
+pub mod pair;
+pub mod station;
+pub mod tpdu;
+
+use crate::config::plan::Ways;
+use crate::frame::{Scan, scan};
+use crate::ids::GroupId;
+use crate::reason::{Drop, Malformed};
+use crate::switch::Switch;
+use crate::switch::group::pick::{Pick, Purpose};
+use crate::switch::line::phase::Phase;
+use crate::switch::step::{Fate, Forward, Kind, Step, Target};
+use crate::time::Instant;
+
+/// A frame being decided: where it came in and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming {
+    pub slot: u32,
+    pub group: GroupId,
+    /// Data bytes, without the prefix.
+    pub data: usize,
+    /// Prefix and data.
+    pub len: usize,
+    pub arrived: Instant,
+}
+
+impl Switch {
+    /// Decides the front of `bytes`, received on the line in `slot`.
+    ///
+    /// Covers one frame, or for frames whose content is not looked at a run of them. Counts
+    /// nothing: the shard counts what it did.
+    #[inline]
+    pub fn step(&mut self, slot: u32, bytes: &[u8], arrived: Instant) -> Step {
+        let line = &self.lines[slot as usize];
+        let framing = line.plan.framing;
+        let data = match scan(framing, bytes) {
+            Scan::Frame { data } => data,
+            Scan::Probe => return Step::one(framing.prefix.bytes(), Fate::Probe),
+            Scan::Part { needed } => return Step::part(needed),
+            Scan::Malformed(reason) => return Step { len: 0, frames: 0, fate: Fate::Malformed(reason) },
+        };
+        if !line.plan.flow.receives() {
+            return Step { len: 0, frames: 0, fate: Fate::Malformed(Malformed::WrongDirection) };
+        }
+        let len = framing.prefix.bytes() + data;
+        let incoming = Incoming { slot, group: line.plan.group, data, len, arrived };
+        let group = self.group(incoming.group);
+        match &group.plan.ways {
+            Ways::Pair { to } => {
+                let to = *to;
+                self.pair_step(incoming, to, bytes)
+            }
+            Ways::Tpdu(_) => Step::one(len, self.tpdu_fate(incoming, &bytes[framing.prefix.bytes()..len])),
+            Ways::Station { .. } => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
+            Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
+        }
+        .unless_blocked()
+    }
+
+    /// Whether requests of the line still enter the switch.
+    fn may_ask(&self, slot: u32) -> bool {
+        let line = &self.lines[slot as usize];
+        line.phase == Phase::Up && !line.outlawed && !self.stopping
+    }
+
+    /// A line of `group` for a request or a frame of a pair, with the fate if there is none.
+    fn line_for(&mut self, group: GroupId, incoming: Incoming) -> Result<Target, Fate> {
+        match self.pick(group, Purpose::Request, incoming.len) {
+            Pick::Line(target) => Ok(target),
+            Pick::Nobody => Err(Fate::Drop(Drop::NoLine)),
+            Pick::Full if self.drops_for(group, incoming.slot) => Err(Fate::Drop(Drop::LineFull)),
+            Pick::Full => Err(Fate::Blocked(group)),
+        }
+    }
+
+    fn drops_for(&self, group: GroupId, slot: u32) -> bool {
+        self.group(group).dropping && self.has_several_destinations(slot)
+    }
+
+    /// Whether the requests of the line in `slot` may go to more than one group: then one full
+    /// destination must not stop the others for longer than `pause_within`.
+    pub fn has_several_destinations(&self, slot: u32) -> bool {
+        match &self.group(self.lines[slot as usize].plan.group).plan.ways {
+            Ways::Nowhere | Ways::Pair { .. } => false,
+            Ways::Station { .. } => true,
+            Ways::Tpdu(ways) => ways.routes.iter().map(|route| route.to.len()).sum::<usize>() > 1,
+        }
+    }
+
+    /// The forwarding of a frame unchanged but for the prefix.
+    fn forward(&self, to: Target, group: GroupId, kind: Kind, incoming: Incoming, deadline: Instant) -> Forward {
+        let prefix = self.framing_of(group).prefix;
+        let unchanged = prefix == self.lines[incoming.slot as usize].plan.framing.prefix;
+        Forward { to, kind, group, prefix, unchanged, rewrite: None, deadline, rerouted: false }
+    }
+}
+
+impl Step {
+    /// A frame that must wait covers nothing yet.
+    #[inline]
+    fn unless_blocked(self) -> Self {
+        match self.fate {
+            Fate::Blocked(_) => Self { len: 0, frames: 0, ..self },
+            _ => self,
+        }
+    }
+}
