@@ -1,1 +1,7 @@
 //! (to come)
+
+#![forbid(unsafe_code)]
+
+pub mod line;
+pub mod random;
+pub mod timers;

@@ -1,0 +1,3 @@
+//! What one line does.
+
+pub mod backoff;
