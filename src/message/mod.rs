@@ -1,4 +1,6 @@
 //! The few fields of a message that routing may look at. Nothing else is ever read (`MP1-4.4`).
 
+#![forbid(unsafe_code)]
+
 pub mod station;
 pub mod tpdu;

@@ -42,3 +42,49 @@ impl StationHeader {
         Some(Self { destination: id(6), source: id(17) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(destination: &str, source: &str) -> Vec<u8> {
+        format!("\x2e\x020046{destination:<11}{source:<11}000\x00{:0>14}", "").into_bytes()
+    }
+
+    #[test]
+    fn both_ids_are_read_with_their_blanks() {
+        let data = header("00010344", "12345678901");
+        assert_eq!(data.len(), BYTES);
+        let header = StationHeader::read(&data).expect("a header");
+        assert_eq!(header.destination, StationId(*b"00010344   "));
+        assert_eq!(header.source, StationId(*b"12345678901"));
+        assert_eq!(Some(header.destination), StationId::from_text("00010344"));
+    }
+
+    #[test]
+    fn a_header_is_46_bytes_and_says_so() {
+        let mut data = header("A", "B");
+        for len in 0..BYTES {
+            assert_eq!(StationHeader::read(&data[..len]), None, "{len} bytes");
+        }
+        data[0] = 45;
+        assert_eq!(StationHeader::read(&data), None);
+    }
+
+    #[test]
+    fn the_total_length_is_nobodys_business() {
+        let mut data = header("A", "B");
+        for total in [b"207 ", b"\0\0\0\0", b"9999"] {
+            data[2..6].copy_from_slice(total);
+            assert!(StationHeader::read(&data).is_some(), "{total:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_configured_id_has_1_to_11_characters_and_no_blank() {
+        assert_eq!(StationId::from_text("12345678901"), Some(StationId(*b"12345678901")));
+        for text in ["", "123456789012", "1 2", " 12", "12 ", "1\t", "站"] {
+            assert_eq!(StationId::from_text(text), None, "{text:?}");
+        }
+    }
+}
