@@ -13,6 +13,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 pub mod buffers;
+mod chunks;
+mod mapping;
 pub mod sockets;
 pub mod token;
 pub mod uring;

@@ -3,6 +3,7 @@
 
 pub mod clocks;
 pub mod connection;
+pub mod cpu;
 pub mod deliver;
 pub mod open;
 pub mod orders;
