@@ -51,7 +51,9 @@ pub enum Stop {
     /// All decided.
     Dry,
     /// The rest is the beginning of a frame of so many bytes.
-    Part { needed: usize },
+    Part {
+        needed: usize,
+    },
     /// The rest must wait for the group.
     Blocked(GroupId),
     Malformed(Malformed),
@@ -237,14 +239,8 @@ impl Delivery<'_> {
         let (origin, from) = (line.plan.id, line.plan.framing.prefix);
         let whole = with_parts(from, frame, bytes, |parts| parts.concat());
         ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_in, 1);
-        let run = Run {
-            origin,
-            kind: Kind::Answer,
-            frames: 1,
-            bytes: whole.len() as u32,
-            arrived,
-            deadline: frame.deadline,
-        };
+        let run =
+            Run { origin, kind: Kind::Answer, frames: 1, bytes: whole.len() as u32, arrived, deadline: frame.deadline };
         self.hold(group, run, whole);
     }
 

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod receive;
 pub mod send;
 pub mod sever;
+pub mod thread;
 pub mod turn;
 pub mod wire;
 

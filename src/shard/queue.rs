@@ -8,9 +8,17 @@ use crate::ring::{BufferId, Chunk, Chunks, Received, Segment};
 
 #[derive(Clone, Copy, Debug)]
 enum Piece {
-    Copied { chunk: Chunk, start: u32, end: u32 },
+    Copied {
+        chunk: Chunk,
+        start: u32,
+        end: u32,
+    },
     /// Lent from a receive buffer; within one turn only, until the send of that turn is back.
-    Lent { buffer: BufferId, offset: u32, len: u32 },
+    Lent {
+        buffer: BufferId,
+        offset: u32,
+        len: u32,
+    },
 }
 
 /// The memory bound is reached: nothing was queued.

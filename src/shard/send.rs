@@ -304,7 +304,16 @@ impl<R: Ring> Shard<R> {
     }
 
     #[expect(clippy::too_many_arguments, reason = "one cold call, all of it plain values")]
-    fn requeue(&mut self, slot: u32, group: crate::ids::GroupId, run: Run, bytes: &[u8], begun: usize, now: Instant, prefix: Prefix) {
+    fn requeue(
+        &mut self,
+        slot: u32,
+        group: crate::ids::GroupId,
+        run: Run,
+        bytes: &[u8],
+        begun: usize,
+        now: Instant,
+        prefix: Prefix,
+    ) {
         let mut delivery: Delivery<'_> = self.delivery();
         if now < run.deadline {
             let place = crate::switch::step::Place::Here(slot);
@@ -332,8 +341,14 @@ impl<R: Ring> Shard<R> {
         let line = &self.switch.lines[slot as usize];
         let probe = line.plan.framing.prefix.probe();
         let origin = line.plan.id;
-        let run =
-            Run { origin, kind: Kind::Probe, frames: 1, bytes: probe.len() as u32, arrived: now, deadline: Instant::NEVER };
+        let run = Run {
+            origin,
+            kind: Kind::Probe,
+            frames: 1,
+            bytes: probe.len() as u32,
+            arrived: now,
+            deadline: Instant::NEVER,
+        };
         let mut delivery = self.delivery();
         let queue = &mut delivery.connections[index as usize].queue;
         if queue.append(delivery.chunks, &[probe]).is_ok() {

@@ -32,7 +32,10 @@ impl<R: Ring> Shard<R> {
         self.detach(index, slot);
         self.switch.down(slot, reason);
         self.after_down(slot);
-        self.close(index, if reason == Closed::Drained || reason == Closed::Peer { Closing::Finish } else { Closing::Reset });
+        self.close(
+            index,
+            if reason == Closed::Drained || reason == Closed::Peer { Closing::Finish } else { Closing::Reset },
+        );
         self.settle_orphans(index);
         self.close_if_joined(index);
     }

@@ -178,7 +178,11 @@ impl<R: Ring> Shard<R> {
             || self.post.overflow_bytes() > 0
             || !self.world.inbox.commands[self.id.index()].is_empty()
             || self.world.epoch() != self.switch.published.epoch;
-        let wait = if awake { Wait::No } else { Wait::Until { deadline: self.next_deadline(), want: 1, min_wait: Span::ZERO } };
+        let wait = if awake {
+            Wait::No
+        } else {
+            Wait::Until { deadline: self.next_deadline(), want: 1, min_wait: Span::ZERO }
+        };
         self.ring.enter(wait, &mut self.completions);
         self.world.beds[self.id.index()].sleeper.get_up();
     }

@@ -21,12 +21,17 @@ pub enum Fate {
     Probe,
     Forward(Forward),
     /// An answer whose group has no line up: it waits `hold_answer` for one.
-    Hold { group: GroupId, frame: Forward },
+    Hold {
+        group: GroupId,
+        frame: Forward,
+    },
     Drop(Drop),
     /// The destination is full: the line is not read until it takes bytes again.
     Blocked(GroupId),
     /// The rest is the beginning of a frame of `needed` bytes.
-    Part { needed: usize },
+    Part {
+        needed: usize,
+    },
     Malformed(Malformed),
 }
 

@@ -93,10 +93,8 @@ mod tests {
     /// The whole matrix: rows are where a line is, columns where it may go.
     #[test]
     fn the_matrix_of_moves() {
-        let rows: Vec<String> = ALL
-            .iter()
-            .map(|from| ALL.iter().map(|to| if from.leads_to(*to) { 'x' } else { '.' }).collect())
-            .collect();
+        let rows: Vec<String> =
+            ALL.iter().map(|from| ALL.iter().map(|to| if from.leads_to(*to) { 'x' } else { '.' }).collect()).collect();
         #[rustfmt::skip]
         let expected = [
             // Closed Listening Connecting Waiting Up Draining Disabled

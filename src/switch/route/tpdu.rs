@@ -166,8 +166,11 @@ impl Switch {
         let now = self.now;
         let Some(group) = self.groups[group.index()].as_mut() else { return };
         let Some(table) = &group.shared.responses else { return };
-        let waiting =
-            if begun { table.abandon(&mut group.hand, number, now) } else { table.release(&mut group.hand, number, now) };
+        let waiting = if begun {
+            table.abandon(&mut group.hand, number, now)
+        } else {
+            table.release(&mut group.hand, number, now)
+        };
         if let Some(waiting) = waiting {
             self.resolved(&waiting);
         }
