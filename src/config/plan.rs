@@ -13,7 +13,7 @@ use crate::message::station::StationId;
 use crate::time::Span;
 
 /// Everything the switch runs by, until the next reload.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Plan {
     pub settings: Settings,
     pub members: Vec<Arc<Member>>,
@@ -115,7 +115,26 @@ pub enum Flow {
     Send,
 }
 
+impl Tier {
+    /// The word in the configuration, the admin API and the metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trunk => "trunk",
+            Self::Backup => "backup",
+        }
+    }
+}
+
 impl Flow {
+    /// The word in the configuration, the admin API and the metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Duplex => "duplex",
+            Self::Receive => "receive",
+            Self::Send => "send",
+        }
+    }
+
     pub const fn sends(self) -> bool {
         !matches!(self, Self::Receive)
     }
@@ -179,11 +198,32 @@ pub struct Group {
     pub name: Arc<str>,
     /// By position; a hole is a place that a removed line has left.
     pub lines: Vec<Option<LineId>>,
+    /// What the switch may read of the member's frames.
+    pub header: Header,
     pub ways: Ways,
     /// Whether a route leads to it: it then has a response table where its header needs one.
     pub answers: bool,
     pub timers: Timers,
     pub limits: Limits,
+}
+
+/// What the switch may read of a member's frames to find their way.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Header {
+    None,
+    Tpdu,
+    Station,
+}
+
+impl Header {
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Tpdu => "tpdu",
+            Self::Station => "station",
+        }
+    }
 }
 
 /// Which ways the frames that come in over a group's lines may take.

@@ -1,0 +1,179 @@
+//! The effective configuration as TOML: every default filled in, every line named. Read again it
+//! is the same configuration.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use super::effective::{
+    Configuration, HeaderConfiguration, LineConfiguration, MemberConfiguration, RouteConfiguration,
+};
+use super::plan::{Admin, Limits, LogFormat, Profile, Second, Side, Timers, TpduAnswers};
+use super::timers::TIMERS;
+use super::written::{duration, size};
+
+/// Writes the whole of it.
+pub fn dump(configuration: &Configuration) -> String {
+    let mut out = String::new();
+    switch(configuration, &mut out);
+    out.push_str("\n[timers]\n");
+    for (name, value) in timers(configuration.timers) {
+        let _ = writeln!(out, "{name} = {value}");
+    }
+    out.push_str("\n[limits]\n");
+    let settings = &configuration.settings;
+    let memory = [
+        ("memory", text(&size(settings.memory))),
+        ("connections", settings.connections.to_string()),
+        ("events", settings.events.to_string()),
+    ];
+    for (name, value) in limits(configuration.limits).into_iter().chain(memory) {
+        let _ = writeln!(out, "{name} = {value}");
+    }
+    for one in &configuration.members {
+        member(one, &mut out);
+    }
+    for one in &configuration.routes {
+        route(one, &mut out);
+    }
+    out
+}
+
+/// A TOML string.
+fn text(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+fn list<T>(items: impl IntoIterator<Item = T>, write: impl Fn(T) -> String) -> String {
+    let items: Vec<String> = items.into_iter().map(write).collect();
+    format!("[{}]", items.join(", "))
+}
+
+fn table(items: impl IntoIterator<Item = (&'static str, String)>) -> String {
+    let items: Vec<String> = items.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    format!("{{ {} }}", items.join(", "))
+}
+
+fn switch(configuration: &Configuration, out: &mut String) {
+    let settings = &configuration.settings;
+    let admin = match &settings.admin {
+        Admin::Tcp(address) => address.to_string(),
+        Admin::Unix(path) => format!("unix:{}", path.display()),
+        Admin::Off => "off".to_owned(),
+    };
+    let log = match settings.log {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    out.push_str("[switch]\n");
+    let _ = writeln!(out, "name = {}", text(&settings.name));
+    let _ = writeln!(out, "shards = {}", settings.shards);
+    let _ = writeln!(out, "admin = {}", text(&admin));
+    let _ = writeln!(out, "log = {}", text(log));
+    let _ = writeln!(out, "spin = {}", text(&duration(settings.spin)));
+}
+
+fn timers(mut timers: Timers) -> Vec<(&'static str, String)> {
+    let reconnect = list([timers.reconnect_first, timers.reconnect_longest], |span| text(&duration(span)));
+    let spans = TIMERS.iter().map(|timer| (timer.name, text(&duration(*(timer.field)(&mut timers)))));
+    spans.chain([("reconnect", reconnect)]).collect()
+}
+
+fn limits(limits: Limits) -> [(&'static str, String); 3] {
+    [
+        ("line_queue", text(&size(limits.line_queue))),
+        ("answer_queue", text(&size(limits.answer_queue))),
+        ("pending", limits.pending.to_string()),
+    ]
+}
+
+fn member(member: &MemberConfiguration, out: &mut String) {
+    out.push_str("\n[[member]]\n");
+    let mut key = |name: &str, value: String| {
+        let _ = writeln!(out, "{name} = {value}");
+    };
+    key("id", text(&member.id));
+    key("profile", text(member.profile.name()));
+    key("allow", list(member.allow.prefixes(), |prefix| text(&prefix.to_string())));
+    key("prefix", text(member.framing.prefix.name()));
+    key("max", member.framing.max.to_string());
+    key("probe", member.probe.unwrap_or(member.profile != Profile::Terminal).to_string());
+    match (member.expect, member.profile) {
+        (Some(expect), _) => key("expect", expect.to_string()),
+        (None, Profile::Institution) => key("# expect", "on the lines that only receive".to_owned()),
+        (None, _) => key("expect", "true".to_owned()),
+    }
+    header(&member.header, &mut key);
+    key("resend", text("never"));
+    key("on_line_loss", text("keep"));
+    key("timers", table(timers(member.timers)));
+    key("limits", table(limits(member.limits)));
+    out.push_str("line = [\n");
+    for one in &member.lines {
+        let _ = writeln!(out, "  {},", table(line(one, member)));
+    }
+    out.push_str("]\n");
+}
+
+fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
+    key("header", text(header.kind().name()));
+    match header {
+        HeaderConfiguration::None => {}
+        HeaderConfiguration::Tpdu { ids, answers, digits } => {
+            let answers = match answers {
+                TpduAnswers::Auto => "auto",
+                TpduAnswers::Swapped => "swapped",
+                TpduAnswers::Copied => "copied",
+            };
+            key("tpdu", text(answers));
+            key("tpdu_ids", list(ids, |id| text(&format!("{id:02x}"))));
+            key("tpdu_digits", digits.to_string());
+            key("guard", "false".to_owned());
+        }
+        HeaderConfiguration::Station { own } => {
+            key("station", list(own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
+            key("station_strict", "false".to_owned());
+        }
+    }
+}
+
+fn line(line: &LineConfiguration, member: &MemberConfiguration) -> Vec<(&'static str, String)> {
+    let mut keys = vec![("id", text(&line.name))];
+    match line.side {
+        Side::Listen(local) => keys.push(("listen", text(&local.to_string()))),
+        Side::Connect { remote, bind } => {
+            keys.push(("connect", text(&remote.to_string())));
+            keys.extend(bind.map(|bind| ("bind", text(&bound(bind)))));
+        }
+    }
+    keys.push(("group", text(&line.group)));
+    keys.push(("tier", text(line.tier.name())));
+    keys.push(("flow", text(line.flow.name())));
+    if matches!(line.side, Side::Listen(_)) {
+        match line.second {
+            Second::Refuse => keys.push(("second", text("refuse"))),
+            Second::Replace { after } => {
+                keys.extend([("second", text("replace")), ("replace_after", text(&duration(after)))]);
+            }
+        }
+    }
+    if line.timers != member.timers {
+        keys.push(("timers", table(timers(line.timers))));
+    }
+    if line.limits != member.limits {
+        keys.push(("limits", table([("line_queue", text(&size(line.limits.line_queue)))])));
+    }
+    keys
+}
+
+fn bound(bind: SocketAddr) -> String {
+    if bind.port() == 0 { bind.ip().to_string() } else { bind.to_string() }
+}
+
+fn route(route: &RouteConfiguration, out: &mut String) {
+    out.push_str("\n[[route]]\n");
+    let _ = writeln!(out, "from = {}", list(&route.from, |group| text(&group.to_string())));
+    let _ = writeln!(out, "to = {}", list(&route.to, |group| text(&group.to_string())));
+    if !route.nii.is_empty() {
+        let _ = writeln!(out, "match = {{ nii = {} }}", list(&route.nii, |nii| text(&format!("{nii:04x}"))));
+    }
+}
