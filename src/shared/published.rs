@@ -93,6 +93,13 @@ impl World {
     pub fn current(&self) -> Arc<Published> {
         self.current.load_full()
     }
+
+    /// The shards that have not wholly applied `epoch` (or a later one) yet.
+    pub fn behind(&self, epoch: u64) -> Vec<usize> {
+        // Acquire, partner: the shard's store of `applied`; what it did to get there is done.
+        let behind = |shard: &ShardCounters| shard.applied.load(Ordering::Acquire) < epoch;
+        (0..self.shards.len()).filter(|at| behind(&self.shards[*at])).collect()
+    }
 }
 
 /// Every line that ever was, by name: counters stay exported when a reload removes the line.
