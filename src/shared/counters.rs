@@ -19,7 +19,9 @@ macro_rules! cells {
         pub enum $name { $($(#[$variant_doc])* $variant,)* }
 
         impl $name {
-            pub const COUNT: usize = [$(Self::$variant,)*].len();
+            /// Every cell, in the order of its discriminant.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+            pub const COUNT: usize = Self::ALL.len();
         }
     };
 }

@@ -23,14 +23,15 @@ pub struct LineShared {
     pub status: LineStatus,
 }
 
-/// One group's shared state; it survives reloads that keep the group.
-#[derive(Debug)]
+/// One group's shared state; it survives reloads that keep the group. Each part is counted apart,
+/// so that a reload can replace one (a table that was outgrown) and keep the others as they are.
+#[derive(Clone, Debug)]
 pub struct GroupShared {
-    pub table: GroupTable,
+    pub table: Arc<GroupTable>,
     /// Of a group that answers under a header whose answers are matched by number.
-    pub responses: Option<ResponseTable>,
+    pub responses: Option<Arc<ResponseTable>>,
     /// Time from a request's arrival to its answer's, by the shard that took the answer.
-    pub answer_seconds: Vec<Histogram>,
+    pub answer_seconds: Arc<[Histogram]>,
 }
 
 /// A plan with the state behind its numbers. Immutable; replaced as a whole.
@@ -98,6 +99,13 @@ impl World {
 
     pub fn current(&self) -> Arc<Published> {
         self.current.load_full()
+    }
+
+    /// The shards that have not wholly applied `epoch` (or a later one) yet.
+    pub fn behind(&self, epoch: u64) -> Vec<usize> {
+        // Acquire, partner: the shard's store of `applied`; what it did to get there is done.
+        let behind = |shard: &ShardCounters| shard.applied.load(Ordering::Acquire) < epoch;
+        (0..self.shards.len()).filter(|at| behind(&self.shards[*at])).collect()
     }
 }
 

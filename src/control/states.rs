@@ -1,0 +1,78 @@
+//! The shared state behind a plan's numbers: what stays keeps its counters, its live lines and its
+//! waiting requests.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use crate::config::plan::{Group, Plan, Ways};
+use crate::metrics::KnownLines;
+use crate::shared::group_table::GroupTable;
+use crate::shared::histogram::Histogram;
+use crate::shared::published::{GroupShared, LineShared, Published};
+use crate::shared::response_table::ResponseTable;
+
+/// The plan with the state behind it. `known` gains the plan's lines.
+pub fn published(previous: Option<&Published>, plan: Arc<Plan>, known: &mut KnownLines) -> Published {
+    known.learn(&plan);
+    let shards = usize::from(plan.settings.shards);
+    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards);
+    Published {
+        epoch: previous.map_or(1, |previous| previous.epoch + 1),
+        lines: plan.lines.iter().map(|line| line_state(line.as_ref()?.name.as_ref(), known)).collect(),
+        groups: plan.groups.iter().map(|slot| slot.as_ref().map(group)).collect(),
+        plan,
+    }
+}
+
+fn line_state(name: &str, known: &KnownLines) -> Option<Arc<LineShared>> {
+    Some(known.shared(name).expect("every line of the plan was learnt").clone())
+}
+
+/// The state of the same group under the previous plan: same number, same name.
+fn staying<'p>(previous: Option<&'p Published>, group: &Group) -> Option<&'p Arc<GroupShared>> {
+    let previous = previous?;
+    let old = previous.plan.group(group.id)?;
+    let same = old.member_name == group.member_name && old.name == group.name;
+    if same { previous.group(group.id) } else { None }
+}
+
+fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize) -> Arc<GroupShared> {
+    let Some(old) = staying else {
+        return Arc::new(GroupShared {
+            table: Arc::new(GroupTable::new(group.lines.len(), shards)),
+            responses: new_responses(group),
+            answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+        });
+    };
+    if let Some(responses) = &old.responses {
+        responses.set_pending(group.limits.pending);
+        responses.set_rest(group.timers.answer_within);
+    }
+    let outgrown = group.lines.len() > old.table.capacity();
+    let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
+    // A table of numbers stays when no route leads to the group any more: answers are still due.
+    let responses = old.responses.clone().or_else(|| new_responses(group));
+    let as_it_was = !outgrown && responses.is_some() == old.responses.is_some();
+    if as_it_was {
+        return old.clone();
+    }
+    Arc::new(GroupShared { table, responses, answer_seconds: old.answer_seconds.clone() })
+}
+
+/// The numbers of a group that answers under a header whose answers are matched by number.
+fn new_responses(group: &Group) -> Option<Arc<ResponseTable>> {
+    let Ways::Tpdu(ways) = &group.ways else { return None };
+    if !group.answers {
+        return None;
+    }
+    let (pending, rest) = (group.limits.pending, group.timers.answer_within);
+    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, anywhere())))
+}
+
+/// A number to begin near. Without memory of the previous run a random start makes it unlikely that
+/// an old answer meets a new request.
+fn anywhere() -> u16 {
+    // The standard library seeds this from the system's randomness.
+    (RandomState::new().hash_one(0u8) & 0xffff) as u16
+}
