@@ -1,0 +1,26 @@
+//! The one place of the simulator that reads a clock.
+
+use crate::time::{Instant, Span};
+
+/// The monotonic clock, counted from the moment it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: std::time::Instant,
+}
+
+impl Clock {
+    pub fn start() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+
+    #[inline]
+    pub fn now(&self) -> Instant {
+        Instant(0) + self.elapsed()
+    }
+
+    /// Time since [`Clock::start`].
+    #[inline]
+    pub fn elapsed(&self) -> Span {
+        Span(u64::try_from(self.start.elapsed().as_nanos()).expect("584 years have not passed"))
+    }
+}
