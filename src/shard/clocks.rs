@@ -5,7 +5,7 @@ use super::deliver::count_drop;
 use crate::ids::GroupId;
 use crate::reason::{Closed, Drop, Malformed};
 use crate::ring::Ring;
-use crate::shared::counters::{Cold, Hot, ShardCounters};
+use crate::shared::counters::{Cold, ShardCounters};
 use crate::shared::response_table::{ResponseTable, Waiting};
 use crate::switch::group::pick::{Pick, Purpose};
 use crate::switch::line::outbox::Run;
@@ -157,7 +157,7 @@ impl<R: Ring> Shard<R> {
             self.used_at = now + USED_EVERY;
             self.switch.groups.iter_mut().flatten().for_each(|group| group.clear_used());
         }
-        if now < self.sweep_at {
+        if now < self.switch.sweep_at {
             return;
         }
         let mut next = Instant::NEVER;
@@ -173,13 +173,7 @@ impl<R: Ring> Shard<R> {
                 next = next.min(ResponseTable::sweep_due(&group.hand));
             }
         }
-        self.sweep_at = next;
-    }
-
-    /// Claims made since the last sweep may be due before what was known then.
-    pub(super) fn next_sweep(&self) -> Instant {
-        let due = |group: &crate::switch::group::Group| ResponseTable::sweep_due(&group.hand);
-        self.switch.groups.iter().flatten().map(due).min().unwrap_or(Instant::NEVER)
+        self.switch.sweep_at = next;
     }
 
     fn timed_out(&mut self, waiting: &Waiting) {
@@ -260,6 +254,5 @@ impl<R: Ring> Shard<R> {
                 expired.iter().for_each(|waiting| self.timed_out(waiting));
             }
         }
-        let _ = Hot::Resolved;
     }
 }

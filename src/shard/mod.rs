@@ -64,8 +64,7 @@ pub struct Shard<R: Ring> {
     lent_in_flight: u32,
     /// A way has opened for a paused line or a held answer.
     nudged: bool,
-    /// The next look at the response tables, and at the `used` bits.
-    sweep_at: Instant,
+    /// The next look at the `used` bits.
     used_at: Instant,
     stop_by: Option<Instant>,
     memory_bytes: u64,
@@ -79,6 +78,7 @@ pub struct Shard<R: Ring> {
 struct Scratch {
     segments: Vec<Segment>,
     runs: Vec<Run>,
+    completions: Vec<Completion>,
     due: Vec<u32>,
     accepted: Vec<(u32, u32, Socket)>,
 }
@@ -116,7 +116,6 @@ impl<R: Ring> Shard<R> {
             passed: Vec::new(),
             lent_in_flight: 0,
             nudged: false,
-            sweep_at: Instant::NEVER,
             used_at: Instant(0),
             stop_by: None,
             memory_bytes: 0,

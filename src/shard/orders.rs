@@ -70,7 +70,13 @@ impl<R: Ring> Shard<R> {
     /// Drains and closes a line that changed or left the plan; a line without a connection is
     /// closed, or opened as it is planned now, at once.
     fn retire(&mut self, slot: u32, then: After) {
-        self.stop_listening(slot);
+        let same_address = {
+            let line = &self.switch.lines[slot as usize].plan;
+            self.switch.plan.line(line.id).is_some_and(|planned| planned.side == line.side)
+        };
+        if then != After::Open || !same_address {
+            self.stop_listening(slot);
+        }
         let until = self.switch.now + self.switch.lines[slot as usize].plan.timers.drain_within;
         let until = self.stop_by.map_or(until, |stop| stop.min(until));
         match self.switch.lines[slot as usize].phase {
@@ -182,11 +188,17 @@ impl<R: Ring> Shard<R> {
     }
 
     fn take_listener(&mut self, line: crate::ids::LineId, listener: Arc<Listener>) {
+        let planned = self.switch.published.plan.line(line).is_some_and(|planned| planned.listens_at(listener.local));
         let Place::Here(slot) = self.switch.place(line) else {
-            // Listeners are handed over before the plan that names their line is published.
             self.early.push((line, listener));
             return;
         };
+        if !planned {
+            // Listeners are handed over before the plan that names their line, or its new address,
+            // is published.
+            self.early.push((line, listener));
+            return;
+        }
         self.stop_listening(slot);
         let local = listener.local;
         let wire = &mut self.wires[slot as usize];

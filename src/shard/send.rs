@@ -57,9 +57,19 @@ impl<R: Ring> Shard<R> {
         self.ring.send(token, connection.socket, &segments, waits);
         self.scratch.segments = segments;
         self.lent_in_flight += u32::from(!waits);
+        self.watch_queue(slot);
+    }
+
+    /// Something waits on the line: look in time whether it goes, and before it is overdue.
+    fn watch_queue(&mut self, slot: u32) {
         let line = &mut self.switch.lines[slot as usize];
+        line.shared.status.set_queued_bytes(line.outbox.bytes());
         let unread_within = line.plan.timers.unread_within;
         line.progress.expect(self.switch.now, unread_within);
+        let due = line.progress.look_at.min(line.outbox.earliest_deadline());
+        if self.wheel.scheduled(slot).is_none_or(|at| at > due) {
+            self.wheel.schedule(slot, due);
+        }
     }
 
     /// What the kernel took of a send.
@@ -181,6 +191,7 @@ impl<R: Ring> Shard<R> {
         if let Some(slot) = connection.line {
             let line = &mut self.switch.lines[slot as usize];
             line.last_sent = now;
+            line.shared.status.set_queued_bytes(line.outbox.bytes());
             line.shared.counters.add_here(Hot::FramesSent, frames);
             line.shared.counters.add_here(Hot::BytesSent, bytes);
             if probes > 0 {

@@ -62,7 +62,8 @@ impl<R: Ring> Shard<R> {
     }
 
     fn complete_all(&mut self) {
-        let mut completions = std::mem::take(&mut self.completions);
+        let spare = std::mem::take(&mut self.scratch.completions);
+        let mut completions = std::mem::replace(&mut self.completions, spare);
         let mut bytes = 0;
         for completion in completions.drain(..) {
             if completion.token.kind() == Kind::Receive {
@@ -76,9 +77,7 @@ impl<R: Ring> Shard<R> {
                 self.ring.enter(Wait::No, &mut self.completions);
             }
         }
-        if self.completions.is_empty() {
-            self.completions = completions;
-        }
+        self.scratch.completions = completions;
     }
 
     fn complete(&mut self, completion: Completion) {
@@ -192,7 +191,7 @@ impl<R: Ring> Shard<R> {
         let doorstep = if self.doorstep.is_empty() { Instant::NEVER } else { now + DOORSTEP };
         (now + PULSE)
             .min(self.wheel.next())
-            .min(self.next_sweep())
+            .min(self.switch.sweep_at)
             .min(self.next_held())
             .min(self.stop_by.map_or(Instant::NEVER, |until| until.max(now + DOORSTEP)))
             .min(doorstep)

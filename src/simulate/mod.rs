@@ -80,14 +80,22 @@ impl Default for Options {
 /// Why a member cannot be played.
 #[derive(Debug)]
 pub enum Unplayable {
-    UnknownMember { known: Vec<String> },
+    UnknownMember {
+        known: Vec<String>,
+    },
     /// No route leads from or to it, or not in the part that was asked for.
     NoRole,
     /// The size is outside what header and lines allow.
-    Size { least: usize, most: usize },
+    Size {
+        least: usize,
+        most: usize,
+    },
     Rate,
     Window,
-    Listen { address: SocketAddr, error: io::Error },
+    Listen {
+        address: SocketAddr,
+        error: io::Error,
+    },
     Poll(io::Error),
 }
 

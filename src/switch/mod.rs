@@ -53,6 +53,8 @@ pub struct Switch {
     pub gone: Vec<Group>,
     /// Changes of state since the shard last took them.
     pub changes: Vec<Change>,
+    /// Before this no request of this shard's can have timed out.
+    pub sweep_at: Instant,
     /// No new requests: the process stops.
     pub stopping: bool,
     random: Random,
@@ -72,6 +74,7 @@ impl Switch {
             line_groups: Vec::new(),
             gone: Vec::new(),
             changes: Vec::new(),
+            sweep_at: Instant::NEVER,
             stopping: false,
             random: Random::new(seed),
         };
@@ -126,6 +129,7 @@ impl Switch {
         let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
         let table = group.shared.responses.as_ref().expect("a group that a TPDU route leads to has a table");
         let number = table.claim(&mut group.hand, waiting, now)?;
+        self.sweep_at = self.sweep_at.min(waiting.deadline);
         if let Place::Here(slot) = self.place(waiting.line) {
             let line = &mut self.lines[slot as usize];
             line.shared.counters.add_here(Hot::Claimed, 1);

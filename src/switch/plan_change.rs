@@ -1,6 +1,7 @@
 //! A new plan, seen from one shard: which of its lines stay, change, open and go.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Switch;
@@ -28,6 +29,15 @@ pub enum LineChange {
 impl plan::Line {
     pub fn listens(&self) -> bool {
         matches!(self.side, plan::Side::Listen(_))
+    }
+
+    /// Whether the line listens at the address that a socket is bound to; port 0 asked for any.
+    pub fn listens_at(&self, local: SocketAddr) -> bool {
+        match self.side {
+            plan::Side::Listen(planned) if planned.port() == 0 => planned.ip() == local.ip(),
+            plan::Side::Listen(planned) => planned == local,
+            plan::Side::Connect { .. } => false,
+        }
     }
 
     /// Whether a connection made under `self` can go on under `next`.
