@@ -1,0 +1,194 @@
+//! One shard's hand in a response table, and how it finds a number.
+
+use std::sync::Arc;
+
+use crossbeam::utils::CachePadded;
+
+use super::permits::Stock;
+use super::ring::{Choice, Place};
+use super::sweep::Sweeps;
+use super::{Full, ResponseTable, Waiting, word};
+use crate::ids::LineId;
+use crate::shared::atomics::{AtomicI64, Ordering};
+use crate::time::{Instant, Span};
+
+/// How long a hand remembers that it found no number.
+const FULL_FOR: Span = Span::from_millis(1);
+
+/// One shard's hand in a table: the chunk it takes numbers from, its permits, what it sweeps.
+/// It belongs to the table that it is first used with and has to live as long as that is used:
+/// its own requests expire by its own sweep.
+#[derive(Debug, Default)]
+pub struct Claimer {
+    membership: Option<Membership>,
+    place: Place,
+    pub(super) stock: Stock,
+    pub(super) sweeps: Sweeps,
+    search: Search,
+}
+
+/// What binds a hand to its table.
+#[derive(Debug)]
+struct Membership {
+    table: u64,
+    /// Requests that this hand claimed minus those that it resolved; below zero where answers
+    /// arrive at another shard than the requests.
+    waiting: Arc<HandCount>,
+}
+
+pub(super) type HandCount = CachePadded<AtomicI64>;
+
+/// How much the hand has searched of late.
+#[derive(Debug, Default)]
+struct Search {
+    /// No number is to be had until then.
+    full_until: Instant,
+    since: Instant,
+    /// Numbers passed since then because they wait, rest or are never handed out.
+    passed: usize,
+    /// Whether going round the rested chunks has led to nothing since then.
+    rested_in_vain: bool,
+}
+
+impl Claimer {
+    /// Adds to the requests that wait.
+    #[inline]
+    pub(super) fn count(&self, change: i64) {
+        if let Some(membership) = &self.membership {
+            let waiting = &membership.waiting;
+            // Relaxed, load and store apart: this hand is the only writer of a statistic.
+            waiting.store(waiting.load(Ordering::Relaxed) + change, Ordering::Relaxed);
+        }
+    }
+}
+
+impl ResponseTable {
+    /// Makes the hand one of this table's, the first time it is used.
+    #[inline]
+    pub(super) fn join(&self, hand: &mut Claimer) {
+        match &hand.membership {
+            Some(membership) => assert_eq!(membership.table, self.id, "a hand of another table"),
+            None => self.enrol(hand),
+        }
+    }
+
+    #[cold]
+    fn enrol(&self, hand: &mut Claimer) {
+        let waiting = Arc::new(HandCount::default());
+        self.hands.lock().push(waiting.clone());
+        self.permits.add_hand();
+        self.ring.add_hand();
+        hand.sweeps = Sweeps::new(self.ring.chunks());
+        hand.membership = Some(Membership { table: self.id, waiting });
+    }
+
+    /// Hands out the number that has rested longest, or nearly so. Costs a few nanoseconds while
+    /// numbers are free; a hand passes no more busy numbers in a millisecond than a table has, and
+    /// says [`Full`] for the rest of it.
+    ///
+    /// # Panics
+    /// If the deadline lies more than 16 minutes ahead.
+    pub fn claim(&self, hand: &mut Claimer, waiting: Waiting, now: Instant) -> Result<u16, Full> {
+        self.join(hand);
+        assert!(waiting.deadline.since(now) <= word::AHEAD_MAX && waiting.line.0 < LineId::LIMIT);
+        if now < hand.search.full_until || !self.permits.take(&mut hand.stock) {
+            return Err(Full);
+        }
+        let Some(slot) = self.find(hand, now) else {
+            self.permits.put(&mut hand.stock);
+            return Err(Full);
+        };
+        // Relaxed: published by the store below.
+        self.nii[slot].store(waiting.nii, Ordering::Relaxed);
+        let word = word::pending(waiting.line, waiting.address, waiting.deadline);
+        // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
+        // store: nobody else changes a slot that is being claimed.
+        self.words[slot].store(word, Ordering::Release);
+        hand.count(1);
+        hand.sweeps.note(hand.place.chunk, word::floor(waiting.deadline));
+        Ok(self.numbers.number(slot))
+    }
+
+    /// A slot in the state [`word::CLAIMING`].
+    #[inline]
+    fn find(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        self.find_here(hand, now).or_else(|| self.find_further(hand, now))
+    }
+
+    /// Looks at what is left of the chunk that the hand is at.
+    #[inline]
+    fn find_here(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        while let Some(slot) = hand.place.next_slot() {
+            if self.seize(slot, now) {
+                hand.place.set_used();
+                return Some(slot);
+            }
+            hand.search.passed += 1;
+        }
+        None
+    }
+
+    /// Goes on to the next chunks: once round those that have rested, once round the others.
+    #[cold]
+    fn find_further(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        if now.since(hand.search.since) >= FULL_FOR {
+            hand.search = Search { since: now, ..Search::default() };
+        }
+        self.ring.leave(&mut hand.place);
+        let mut found = None;
+        if !hand.search.rested_in_vain {
+            found = self.go_round(hand, Choice::Rested, now);
+            hand.search.rested_in_vain = found.is_none();
+        }
+        if found.is_none() {
+            found = self.go_round(hand, Choice::LeftOut, now);
+        }
+        if found.is_none() {
+            hand.search.full_until = now + FULL_FOR;
+        }
+        found
+    }
+
+    fn go_round(&self, hand: &mut Claimer, choice: Choice, now: Instant) -> Option<usize> {
+        let start = self.ring.cursor();
+        for turn in start..start + self.ring.chunks() as u64 {
+            if hand.search.passed >= self.words.len() {
+                return None; // has searched enough for this millisecond
+            }
+            if self.ring.enter(&mut hand.place, turn, choice) {
+                let found = self.find_here(hand, now);
+                if found.is_some() {
+                    return found;
+                }
+                self.ring.leave(&mut hand.place);
+            }
+        }
+        None
+    }
+
+    /// Makes a claimable slot this hand's to write.
+    #[inline]
+    fn seize(&self, slot: usize, now: Instant) -> bool {
+        let seen = self.words[slot].load(Ordering::Relaxed); // only a hint: the exchange decides
+        if !word::is_claimable(seen, now) {
+            return false;
+        }
+        // Acquire, partner: the AcqRel by which `take` freed the slot; whoever took the last
+        // request had read its NII before that, so cannot read the one written next.
+        let seized = self.words[slot].compare_exchange(seen, word::CLAIMING, Ordering::Acquire, Ordering::Relaxed);
+        if seized.is_ok()
+            && let word::Slot::Free(Some(freed)) = word::read(seen, now)
+        {
+            self.note_rest(now.since(freed));
+        }
+        seized.is_ok()
+    }
+
+    #[inline]
+    fn note_rest(&self, rest: Span) {
+        // Relaxed: a statistic. Read first, so that the line stays shared between the shards.
+        if rest.0 < self.shortest_rest.load(Ordering::Relaxed) {
+            self.shortest_rest.fetch_min(rest.0, Ordering::Relaxed);
+        }
+    }
+}
