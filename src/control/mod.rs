@@ -1,13 +1,40 @@
-//! (to come)
+//! The control thread: signals, reloads, the admin API, the log of events, the watchdog.
+//!
+//! It reaches the shards through the published plan, their command queues and their wakers, and
+//! never waits for them without a limit.
+
+pub mod admin;
 pub mod changes;
 pub mod clock;
 pub mod descriptors;
 pub mod files;
+pub mod events;
+pub mod health;
 pub mod listeners;
+pub mod log;
 pub mod observed;
+pub mod ready;
+mod refusals;
 pub mod reload;
 mod reservations;
+mod run;
 pub mod source;
 mod states;
+mod stop;
 #[cfg(test)]
 mod testing;
+mod watchdog;
+
+pub use run::{Control, End};
+
+use tokio::sync::oneshot;
+
+use reload::Verdict;
+
+/// What the one who reloads is asked for; orders are done one after the other.
+pub enum Order {
+    /// By a signal, or with somebody waiting for the verdict.
+    Reload { reply: Option<oneshot::Sender<Verdict>> },
+    /// What a reload would do.
+    Plan { reply: oneshot::Sender<Verdict> },
+}

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
-use crate::config::plan::{Admin, Flow, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers};
+use crate::config::plan::{
+    Admin, Flow, Group, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
+};
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
 use crate::ring::{Listener, Socket};
@@ -92,6 +94,21 @@ pub fn plan(lines: &[Line]) -> Plan {
         groups: Vec::new(),
         stations: HashMap::new(),
     }
+}
+
+/// A group without lines.
+pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
+    Arc::new(Group {
+        id: GroupId(id),
+        member: MemberId(id),
+        member_name: Arc::from(member),
+        name: Arc::from("main"),
+        lines: Vec::new(),
+        ways,
+        answers,
+        timers: timers(),
+        limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
+    })
 }
 
 /// Binds with the standard library.
