@@ -20,6 +20,8 @@ mod check;
 mod dump;
 mod model;
 mod names;
+#[cfg(test)]
+mod testing;
 mod timers;
 mod unbuilt;
 mod written;

@@ -102,8 +102,9 @@ fn group_numbers(
 struct Seating<'c> {
     configuration: &'c Configuration,
     groups: &'c BTreeMap<GroupName, GroupId>,
-    resting: &'c Allocation,
     known: BTreeMap<LineIdentity, Seat>,
+    /// Positions that are not free: those of lines that this very reload removes are among them.
+    positions: BTreeMap<GroupName, Vec<u16>>,
     seats: BTreeMap<LineIdentity, Seat>,
     shards: Shards,
     starts: BTreeMap<GroupId, ShardId>,
@@ -113,14 +114,19 @@ impl<'c> Seating<'c> {
     fn new(
         configuration: &'c Configuration,
         running: Option<&Plan>,
-        resting: &'c Allocation,
+        resting: &Allocation,
         groups: &'c BTreeMap<GroupName, GroupId>,
     ) -> Self {
+        let known = numbers::known_seats(running, resting);
+        let mut positions: BTreeMap<GroupName, Vec<u16>> = BTreeMap::new();
+        for (identity, seat) in &known {
+            positions.entry(identity.group.clone()).or_default().push(seat.position);
+        }
         Self {
             configuration,
             groups,
-            resting,
-            known: numbers::known_seats(running, resting),
+            known,
+            positions,
             seats: BTreeMap::new(),
             shards: Shards::new(configuration.settings.shards),
             starts: BTreeMap::new(),
@@ -166,15 +172,14 @@ impl<'c> Seating<'c> {
         let partner = routes.counterpart(id).and_then(|partner| self.starts.get(&partner)).copied();
         let start = *self.starts.entry(id).or_insert_with(|| partner.unwrap_or_else(|| self.shards.least_loaded()));
         let mut layout = GroupShards::new(start);
-        let mut positions: Vec<u16> = self.resting.positions(id).collect();
+        let positions = self.positions.get(name).into_iter().flatten().copied();
         let lines = || member.lines.iter().filter(|line| *line.group == *name.group);
         for line in lines() {
             if let Some(seat) = self.seats.get(&line_identity(member, line)) {
-                positions.push(seat.position);
                 layout.has(seat.shard, line.tier, line.flow, self.configuration.settings.shards);
             }
         }
-        let mut positions = Numbers::new(positions.into_iter().map(u32::from), 1 << 16);
+        let mut positions = Numbers::new(positions.map(u32::from), 1 << 16);
         for line in lines() {
             let identity = line_identity(member, line);
             if self.seats.contains_key(&identity) {

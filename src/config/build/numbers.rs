@@ -98,11 +98,6 @@ impl Allocation {
         let name = GroupName { member: group.member_name.to_string(), group: group.name.to_string() };
         RestingGroup { name, id: group.id, until: lines.fold(until, Instant::max) }
     }
-
-    /// Positions of a group that removed lines still hold in the shared sets.
-    pub(super) fn positions(&self, group: GroupId) -> impl Iterator<Item = u16> {
-        self.lines.iter().filter(move |line| line.group == group).map(|line| line.seat.position)
-    }
 }
 
 /// How long the number of a removed line or group rests. A request lives for `answer_within`, its

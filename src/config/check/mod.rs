@@ -7,6 +7,8 @@ mod lines;
 mod names;
 mod routes;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use super::fault::Findings;

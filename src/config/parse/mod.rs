@@ -84,7 +84,10 @@ fn report_form(file: usize, text: &str, errors: &[toml::de::Error], findings: &m
     let offset_of = |error: &toml::de::Error| error.span().map_or(0, |span| span.start.min(text.len()));
     let broken: Vec<usize> = errors.iter().map(|error| line_and_column(text, offset_of(error)).0).collect();
     findings.forget(file, |offset| broken.contains(&line_and_column(text, offset).0));
-    for error in errors {
-        findings.refuse(Place { file, offset: offset_of(error) }, error.message());
+    // One broken bracket yields a dozen: of each line the first says what to mend.
+    for (index, error) in errors.iter().enumerate() {
+        if !broken[..index].contains(&broken[index]) {
+            findings.refuse(Place { file, offset: offset_of(error) }, error.message());
+        }
     }
 }
