@@ -1,1 +1,6 @@
-//! (to come)
+#![forbid(unsafe_code)]
+//! What an operator types, one module for each command.
+
+pub mod demo;
+pub mod interrupt;
+pub mod simulate;

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod live;
 pub mod load;
 pub mod message;
+pub mod ports;
 pub mod role;
 pub mod verdict;
 
@@ -24,9 +25,9 @@ mod sockets;
 mod stream;
 
 #[cfg(test)]
-mod fake_switch;
+pub(crate) mod fake_switch;
 #[cfg(test)]
-mod test_plan;
+pub(crate) mod test_plan;
 #[cfg(test)]
 mod tests;
 
@@ -80,14 +81,22 @@ impl Default for Options {
 /// Why a member cannot be played.
 #[derive(Debug)]
 pub enum Unplayable {
-    UnknownMember { known: Vec<String> },
+    UnknownMember {
+        known: Vec<String>,
+    },
     /// No route leads from or to it, or not in the part that was asked for.
     NoRole,
     /// The size is outside what header and lines allow.
-    Size { least: usize, most: usize },
+    Size {
+        least: usize,
+        most: usize,
+    },
     Rate,
     Window,
-    Listen { address: SocketAddr, error: io::Error },
+    Listen {
+        address: SocketAddr,
+        error: io::Error,
+    },
     Poll(io::Error),
 }
 

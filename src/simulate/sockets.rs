@@ -60,8 +60,8 @@ pub fn source(remote: SocketAddr, allow: &Allowlist) -> Option<IpAddr> {
 
 fn allowed_local(remote: SocketAddr, allow: &Allowlist) -> Option<IpAddr> {
     let candidates = allow.prefixes().iter().filter_map(|prefix| prefix.hosts().next());
-    let mut same_kind = candidates
-        .filter(|ip| ip.is_ipv4() == remote.is_ipv4() && ip.is_loopback() == remote.ip().is_loopback());
+    let mut same_kind =
+        candidates.filter(|ip| ip.is_ipv4() == remote.is_ipv4() && ip.is_loopback() == remote.ip().is_loopback());
     same_kind.find(|&ip| std::net::TcpListener::bind((ip, 0)).is_ok())
 }
 
