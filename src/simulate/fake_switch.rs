@@ -8,6 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::config::plan::{Line, Plan, Side, Ways};
 use crate::frame::{Scan, scan};
 use crate::ids::GroupId;
@@ -34,6 +36,7 @@ pub fn no_faults() -> Faults {
 /// Stops and joins its thread when dropped.
 pub struct FakeSwitch {
     stop: Arc<OnceLock<()>>,
+    up: Arc<Mutex<usize>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,15 +44,22 @@ impl FakeSwitch {
     pub fn start(plan: &Plan, faults: Faults) -> Self {
         let stop = Arc::new(OnceLock::new());
         let mut relay = Relay::new(plan, faults);
-        let stopped = Arc::clone(&stop);
+        let up = Arc::new(Mutex::new(0));
+        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&up));
         let thread = std::thread::spawn(move || {
             while stopped.get().is_none() {
-                if !relay.turn() {
+                let busy = relay.turn();
+                *counted.lock() = relay.ports.iter().filter(|port| port.stream.is_some()).count();
+                if !busy {
                     std::thread::sleep(Duration::from_micros(100));
                 }
             }
         });
-        Self { stop, thread: Some(thread) }
+        Self { stop, up, thread: Some(thread) }
+    }
+
+    pub fn lines_up(&self) -> usize {
+        *self.up.lock()
     }
 }
 
@@ -76,6 +86,9 @@ struct Relay {
     waiting: HashMap<(GroupId, u16), (usize, u16)>,
     number: u16,
     rotation: usize,
+    /// Nothing is read before every line was up once: what comes for somebody who is not there yet
+    /// would be lost, and no test is about that.
+    open: bool,
     counts: [u64; 2],
     faults: Faults,
 }
@@ -84,7 +97,7 @@ impl Relay {
     fn new(plan: &Plan, faults: Faults) -> Self {
         let ports = plan.lines.iter().flatten().map(Port::open).collect();
         let plan = plan.clone();
-        Self { plan, ports, waiting: HashMap::new(), number: 0x5000, rotation: 0, counts: [0; 2], faults }
+        Self { plan, ports, waiting: HashMap::new(), number: 0x5000, rotation: 0, open: false, counts: [0; 2], faults }
     }
 
     /// False: nothing happened.
@@ -92,6 +105,9 @@ impl Relay {
         let mut busy = false;
         for at in 0..self.ports.len() {
             self.ports[at].connect();
+            if !self.open {
+                continue;
+            }
             busy |= self.ports[at].receive();
             while let Some(data) = self.ports[at].frame() {
                 self.route(at, data);
@@ -100,6 +116,7 @@ impl Relay {
         for port in &mut self.ports {
             port.flush();
         }
+        self.open |= self.ports.iter().all(|port| port.stream.is_some());
         busy
     }
 
@@ -123,7 +140,11 @@ impl Relay {
     }
 
     fn request(&mut self, at: usize, to: GroupId, mut data: Vec<u8>) {
+        const NII: u16 = 3;
         self.number = self.number.wrapping_add(1);
+        while self.number == NII || self.waiting.contains_key(&(to, self.number)) {
+            self.number = self.number.wrapping_add(1);
+        }
         self.waiting.insert((to, self.number), (at, Tpdu::read(&data).unwrap().source));
         data[tpdu::SOURCE..tpdu::BYTES].copy_from_slice(&self.number.to_be_bytes());
         self.pass(false, to, None, data);

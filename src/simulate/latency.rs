@@ -3,6 +3,8 @@
 //! Finer than the switch's own histogram (32 steps for each power of two instead of two), and
 //! apart from it: the witness keeps its own watch.
 
+use std::fmt;
+
 use crate::time::Span;
 
 /// The finest step: 32 ns.
@@ -13,11 +15,17 @@ const STEP_BITS: u32 = 5;
 const BUCKETS: usize = 1 << 10;
 
 /// Counts of spans by size. Percentiles are upper bounds of their bucket, at most 3 % too large.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Latency {
     buckets: Vec<u64>,
     count: u64,
     max: Span,
+}
+
+impl fmt::Debug for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Latency").field("count", &self.count).field("max", &self.max).finish_non_exhaustive()
+    }
 }
 
 impl Default for Latency {

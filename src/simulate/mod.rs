@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod live;
 pub mod load;
 pub mod message;
+pub mod ports;
 pub mod role;
 pub mod verdict;
 
@@ -24,9 +25,9 @@ mod sockets;
 mod stream;
 
 #[cfg(test)]
-mod fake_switch;
+pub(crate) mod fake_switch;
 #[cfg(test)]
-mod test_plan;
+pub(crate) mod test_plan;
 #[cfg(test)]
 mod tests;
 

@@ -28,6 +28,9 @@ const TICK: Span = Span::from_millis(20);
 /// Requests are not piled higher on a line whose socket takes no more.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 
+/// A host that was told to stop and is still asked goes on answering for this long.
+const ASKED_ON: Span = Span::from_secs(5);
+
 /// The poll waits in whole milliseconds; what is due earlier is waited for in naps this short.
 const NAP: Span = Span::from_micros(50);
 
@@ -113,11 +116,11 @@ impl Simulation {
     /// # Errors
     /// The poll itself failed. What happens to lines is no error but a finding.
     pub fn run(&mut self, until: impl Fn() -> bool, live: &LiveStats) -> io::Result<Report> {
-        let mut stopping = false;
+        let mut stopping = None;
         loop {
             let now = self.clock.now();
-            if !stopping && until() {
-                stopping = true;
+            if stopping.is_none() && until() {
+                stopping = Some(now);
                 self.client.load.stop();
             }
             self.obey(live, now);
@@ -138,13 +141,13 @@ impl Simulation {
         }
     }
 
-    fn finished(&self, stopping: bool, now: Instant) -> bool {
-        let asked_enough = stopping || (self.client.load.exhausted() && !self.answers());
-        asked_enough
-            && self.client.in_flight() == 0
-            && self.host.next_due() == Instant::NEVER
-            && self.connections.iter().all(|connection| connection.output.waiting() == 0 || !connection.is_up())
-            && now.since(self.last_activity) >= self.linger
+    fn finished(&self, stopping: Option<Instant>, now: Instant) -> bool {
+        let asked_enough = stopping.is_some() || (self.client.load.exhausted() && !self.answers());
+        let given = |connection: &Connection| connection.output.waiting() == 0 || !connection.is_up();
+        let asked_on = stopping.is_some_and(|since| now.since(since) >= ASKED_ON);
+        let settled = self.host.next_due() == Instant::NEVER && self.connections.iter().all(given);
+        let quiet = now.since(self.last_activity) >= self.linger;
+        asked_enough && self.client.in_flight() == 0 && ((settled && quiet) || asked_on)
     }
 
     /// Waits for sockets, or for what is due next.
@@ -224,7 +227,7 @@ impl Simulation {
                 Next::Frame(data) => self.take_frame(at, data, now),
                 Next::Probe => self.connections[at].report.probes_in += 1,
                 Next::Part => return true,
-                Next::Malformed(_) => {
+                Next::Malformed => {
                     self.unreadable(at);
                     return false;
                 }

@@ -3,7 +3,6 @@
 use std::io::{self, Read, Write};
 
 use crate::frame::{Framing, Scan, scan};
-use crate::reason::Malformed;
 
 /// What one receive may bring beyond the frame that was begun before it.
 const RECEIVE_BYTES: usize = 64 * 1024;
@@ -24,7 +23,8 @@ pub enum Next<'a> {
     Probe,
     /// Not yet a whole frame.
     Part,
-    Malformed(Malformed),
+    /// The stream cannot be followed further.
+    Malformed,
 }
 
 impl Input {
@@ -56,7 +56,7 @@ impl Input {
                 Next::Probe
             }
             Scan::Part { .. } => Next::Part,
-            Scan::Malformed(reason) => Next::Malformed(reason),
+            Scan::Malformed(_) => Next::Malformed,
         }
     }
 
@@ -251,7 +251,7 @@ mod tests {
                         Next::Frame(data) => got.push(data.to_vec()),
                         Next::Probe => got.push(Vec::new()),
                         Next::Part => break,
-                        Next::Malformed(reason) => panic!("{reason:?}"),
+                        Next::Malformed => panic!("well formed"),
                     }
                 }
                 input.forget(at);

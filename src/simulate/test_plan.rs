@@ -1,8 +1,10 @@
 //! Plans made by hand, for tests.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
@@ -12,6 +14,7 @@ use crate::config::plan::{
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
 use crate::message::station::StationId;
+use crate::simulate::ports::FreePorts;
 use crate::time::Span;
 
 pub const BIN2: Framing = Framing { prefix: Prefix::Bin2, max: 2048 };
@@ -196,8 +199,9 @@ fn limits() -> Limits {
     Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 }
 }
 
-/// A port that nobody has: bound for a moment, so that two calls of one process do not get the same
-/// one while the kernel still remembers the first.
+/// An address that no other test of this process is given.
 fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port")
+    static PORTS: Mutex<Option<FreePorts>> = Mutex::new(None);
+    let port = PORTS.lock().get_or_insert_default().take().expect("a free port");
+    (Ipv4Addr::LOCALHOST, port).into()
 }

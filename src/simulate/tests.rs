@@ -123,7 +123,7 @@ fn a_swallowed_answer_is_lost() {
 
 #[test]
 fn a_doubled_answer_is_a_duplicate() {
-    let fate = |answer: bool, nth: u64| if answer && nth % 10 == 0 { Fate::Double } else { Fate::Pass };
+    let fate = |answer: bool, nth: u64| if answer && nth.is_multiple_of(10) { Fate::Double } else { Fate::Pass };
     let (client, _) = nac(&options(100), Box::new(fate));
     assert_eq!((client.verdict.duplicates, client.verdict.answered), (10, 100));
     assert!(!client.passed());
@@ -215,13 +215,14 @@ fn a_line_that_broke_comes_back() {
 fn held_answers_come_over_the_sibling_of_a_broken_line() {
     let plan = test_plan::terminal_and_host();
     let _switch = FakeSwitch::start(&plan, no_faults());
-    let endless = Options { demand: Demand { window: Some(4), rate: None, count: None }, ..options(0) };
+    let demand = Demand { window: Some(4), rate: None, count: None };
+    let endless = Options { demand, answer_within: Some(Span::from_secs(10)), ..options(0) };
     let host = Player::start(&plan, "issuer", &endless);
     host.wait_up();
     let client = Player::start(&plan, "nac", &endless);
     client.wait_up();
     let line: Arc<str> = "nac-1".into();
-    client.live.order(Command::Quiet { line: line.clone(), held: 50, hold: Span::from_millis(700) });
+    client.live.order(Command::Quiet { line: line.clone(), held: 50, hold: Span::from_millis(1500) });
     host.wait_until("held", |snapshot| snapshot.verdict.host.held == 50);
     client.wait_until("quiet", |snapshot| snapshot.lines[0].in_flight == 50);
     client.live.order(Command::Break { line: line.clone() });
