@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -96,6 +96,14 @@ pub fn plan(lines: &[Line]) -> Plan {
     }
 }
 
+fn header_of(ways: &Ways) -> Header {
+    match ways {
+        Ways::Nowhere | Ways::Pair { .. } => Header::None,
+        Ways::Tpdu(_) => Header::Tpdu,
+        Ways::Station { .. } => Header::Station,
+    }
+}
+
 /// A group without lines.
 pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
     Arc::new(Group {
@@ -104,6 +112,7 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         member_name: Arc::from(member),
         name: Arc::from("main"),
         lines: Vec::new(),
+        header: header_of(&ways),
         ways,
         answers,
         timers: timers(),

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Limits, Line, LogFormat, Member, Plan, Profile, Second, Settings, Side, Tier, Timers,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, Second, Settings, Side, Tier, Timers,
     TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
@@ -85,6 +85,11 @@ impl TestPlan {
             member_name: name,
             name: "main".into(),
             lines: ids,
+            header: match ways {
+                Ways::Nowhere | Ways::Pair { .. } => Header::None,
+                Ways::Tpdu(_) => Header::Tpdu,
+                Ways::Station { .. } => Header::Station,
+            },
             ways,
             answers,
             timers: self.timers,

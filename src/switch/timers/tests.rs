@@ -163,8 +163,8 @@ fn a_time_is_due_at_the_end_of_its_tick_and_not_before() {
     let at = Instant(3 * TICK.0 - 5);
     wheel.schedule(1, at);
     assert_eq!(wheel.next(), Instant(3 * TICK.0));
-    assert_eq!(due(&mut wheel, at), []);
-    assert_eq!(due(&mut wheel, Instant(3 * TICK.0 - 1)), []);
+    assert!(due(&mut wheel, at).is_empty());
+    assert!(due(&mut wheel, Instant(3 * TICK.0 - 1)).is_empty());
     assert_eq!(wheel.scheduled(1), Some(at));
     assert_eq!(due(&mut wheel, Instant(3 * TICK.0)), [1]);
     assert_eq!((wheel.scheduled(1), wheel.next()), (None, Instant::NEVER));
@@ -177,7 +177,7 @@ fn a_time_that_has_passed_is_due_at_once() {
     wheel.schedule(4, Instant(0));
     assert!(wheel.next() <= now);
     assert_eq!(due(&mut wheel, now), [4]);
-    assert_eq!(due(&mut wheel, now), []);
+    assert!(due(&mut wheel, now).is_empty());
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_key_has_one_entry() {
         wheel.schedule(9, Instant(0) + after);
     }
     assert_eq!(due(&mut wheel, Instant(0) + Span::from_millis(24)), [9]);
-    assert_eq!(due(&mut wheel, Instant(0) + Span::from_secs(90_000)), []);
+    assert!(due(&mut wheel, Instant(0) + Span::from_secs(90_000)).is_empty());
 }
 
 #[test]
@@ -211,19 +211,19 @@ fn never_is_never_due_and_hardly_wakes() {
         assert!(wheel.next() > Instant(0) + Span::from_secs((days - 1) * 86_400), "day {days}");
         let mut now = wheel.next();
         while now <= Instant(0) + Span::from_secs(days * 86_400) {
-            assert_eq!(due(&mut wheel, now), []);
+            assert!(due(&mut wheel, now).is_empty());
             assert!(wheel.next().since(now) > Span::from_secs(36 * 3_600));
             now = wheel.next();
         }
     }
-    assert_eq!(due(&mut wheel, Instant::NEVER), [], "the last tick is not over at the last nanosecond");
+    assert!(due(&mut wheel, Instant::NEVER).is_empty(), "the last tick is not over at the last nanosecond");
 }
 
 #[test]
 fn a_clock_that_went_back_makes_nothing_due() {
     let mut wheel = Wheel::new(Instant(5 * SECOND.0));
     wheel.schedule(0, Instant(6 * SECOND.0));
-    assert_eq!(due(&mut wheel, Instant(SECOND.0)), []);
+    assert!(due(&mut wheel, Instant(SECOND.0)).is_empty());
     assert_eq!(wheel.next(), Instant(6 * SECOND.0));
 }
 

@@ -31,7 +31,7 @@ fn an_answer_at_the_deadline_is_late_swept_or_not() {
 
     let mut expired = Vec::new();
     assert_eq!(table.sweep(&mut hand, at(499), |number, _| expired.push(number)), at(500));
-    assert_eq!(expired, []);
+    assert!(expired.is_empty());
     assert_eq!(table.sweep(&mut hand, at(500), |number, _| expired.push(number)), Instant::NEVER);
     assert_eq!(expired, [number]);
     assert_eq!(table.pending(), 0);
