@@ -27,7 +27,8 @@ impl GroupId {
     }
 }
 
-/// A member: an institution, a channel, an agent, a merchant, a NAC, a TV platform.
+/// A member: an institution, a channel, an agent, a merchant, a NAC, a TV platform. Its number holds
+/// within one plan only: nothing that outlives a plan names a member.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct MemberId(pub u32);
 

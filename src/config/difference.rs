@@ -237,3 +237,120 @@ fn settings_at_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         (old.memory != new.memory, "memory"),
     ])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::testing::{EXAMPLE, built, built_after};
+    use crate::time::Instant;
+
+    /// What a reload from the example to the example with `from` replaced by `to` would do.
+    fn after(replacements: &[(&str, &str)]) -> Difference {
+        let before = built(EXAMPLE);
+        let mut text = EXAMPLE.to_owned();
+        for (from, to) in replacements {
+            assert!(text.contains(from), "`{from}` is not in the example");
+            text = text.replacen(from, to, 1);
+        }
+        Difference::new(&before.plan, &built_after(&text, Some(&before), Instant(0)).plan)
+    }
+
+    const NAC: &str = "{ listen = \"127.0.0.1:7002\" }";
+
+    #[test]
+    fn nothing_differs() {
+        let difference = after(&[]);
+        assert!(difference.is_unchanged());
+        assert_eq!((difference.to_string(), difference.listing()), ("unchanged".to_owned(), String::new()));
+        assert_eq!(difference.count("keep"), 5);
+    }
+
+    #[test]
+    fn an_address_without_an_id_is_another_line() {
+        let difference = after(&[("127.0.0.1:7002", "127.0.0.1:7003")]);
+        assert_eq!(difference.to_string(), "1 line opened, 1 closed");
+        assert_eq!(difference.listing(), "open nac-east-3 of nac-east\nclose nac-east-2 of nac-east");
+    }
+
+    #[test]
+    fn a_line_with_an_id_is_opened_anew_at_another_address() {
+        let difference =
+            after(&[("127.0.0.1:7101", "127.0.0.1:7103"), ("bind = \"127.0.0.1\"", "bind = \"127.0.0.2\"")]);
+        assert_eq!(difference.to_string(), "2 lines reopened (address)");
+        assert_eq!(difference.listing(), "reopen issuer-in of issuer: address\nreopen issuer-out of issuer: address");
+        let line = &difference.lines[2];
+        assert!(line.before.is_some() && line.before == line.after, "it keeps its number");
+    }
+
+    #[test]
+    fn two_lines_exchange_their_ports() {
+        let difference = after(&[
+            ("127.0.0.1:7101", "127.0.0.1:1"),
+            ("127.0.0.1:7102", "127.0.0.1:7101"),
+            ("127.0.0.1:1", "127.0.0.1:7102"),
+        ]);
+        assert_eq!(difference.to_string(), "2 lines reopened (address)");
+    }
+
+    #[test]
+    fn what_needs_a_new_connection_says_why() {
+        for (from, to, reason, lines) in [
+            (", tier = \"backup\"", "", "tier", 1),
+            ("flow = \"receive\"", "flow = \"duplex\"", "flow", 1),
+            ("\"terminal\"", "\"terminal\"\nprefix = \"ascii4\"", "prefix", 2),
+            ("\"terminal\"", "\"terminal\"\nmax = 100", "max", 2),
+            (NAC, "{ listen = \"127.0.0.1:7002\", group = \"g\" }", "group", 1),
+        ] {
+            let difference = after(&[(from, to)]);
+            let reopened: Vec<_> =
+                difference.lines.iter().filter(|line| line.change == Change::Reopen(vec![reason])).collect();
+            assert_eq!(reopened.len(), lines, "{reason}: {}", difference.listing());
+        }
+        let profile = after(&[("\"institution\"", "\"tv\"")]);
+        assert_eq!(profile.to_string(), "3 lines reopened (profile)");
+        let header =
+            after(&[("header  = \"tpdu\"", ""), ("header  = \"tpdu\"", ""), ("match = { nii = [\"0003\"] }", "")]);
+        assert_eq!(header.to_string(), "5 lines reopened (header)");
+    }
+
+    #[test]
+    fn what_changes_in_place_is_counted() {
+        for (from, to, summary) in [
+            ("\"5s\"", "\"6s\"", "timers changed on 3"),
+            ("line_queue     = \"1MiB\"", "line_queue = \"2MiB\"", "limits changed on 5"),
+            ("\"10.8.1.0/24\", ", "", "allow changed on 2"),
+            (NAC, "{ listen = \"127.0.0.1:7002\", second = \"replace\" }", "second changed on 1"),
+            ("\"terminal\"", "\"terminal\"\nprobe = true", "probe changed on 2"),
+            ("\"terminal\"", "\"terminal\"\nexpect = false", "expect changed on 2"),
+            ("[\"0003\"]", "[\"0003\", \"0004\"]", "routes changed on 5"),
+            ("events         = 10000", "events = 5", "events changed"),
+        ] {
+            assert_eq!(after(&[(from, to)]).to_string(), summary);
+        }
+    }
+
+    #[test]
+    fn everything_at_once_is_one_line() {
+        let difference = after(&[
+            (NAC, "{ listen = \"127.0.0.1:7003\" }, { listen = \"127.0.0.1:7004\" }"),
+            ("127.0.0.1:7101", "127.0.0.1:7103"),
+            ("hold_answer    = \"2s\"", "hold_answer = \"3s\""),
+            ("memory         = \"1GiB\"", "memory = \"2GiB\""),
+        ]);
+        assert_eq!(
+            difference.to_string(),
+            "2 lines opened, 1 closed, 1 reopened (address), timers changed on 3, memory needs a restart"
+        );
+    }
+
+    #[test]
+    fn some_settings_need_a_restart() {
+        let difference = after(&[
+            ("shards   = 2", "shards = 3"),
+            ("127.0.0.1:9600", "127.0.0.1:9601"),
+            ("\"0us\"", "\"5us\""),
+            ("memory         = \"1GiB\"", "memory = \"2GiB\""),
+        ]);
+        assert_eq!(difference.restart, ["shards", "admin", "spin", "memory"]);
+    }
+}

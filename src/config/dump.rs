@@ -177,3 +177,148 @@ fn route(route: &RouteConfiguration, out: &mut String) {
         let _ = writeln!(out, "match = {{ nii = {} }}", list(&route.nii, |nii| text(&format!("{nii:04x}"))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::testing::{EXAMPLE, built, read_text};
+
+    /// Every kind of key with another value than its default.
+    const EVERYTHING: &str = r#"
+[switch]
+name = "sw\u0022"
+shards = 3
+admin = "unix:/run/a \\ b.sock"
+log = "json"
+spin = "50us"
+[timers]
+reconnect = ["1500us", "1m"]
+[limits]
+line_queue = 1000
+[[member]]
+id = "nac"
+profile = "terminal"
+prefix = "ascii4"
+max = 77
+allow = ["10.0.0.1/24", "::/0"]
+header = "tpdu"
+tpdu_ids = ["60", "0a"]
+tpdu = "copied"
+tpdu_digits = true
+line = [
+  { listen = "[::1]:7001", second = "replace", replace_after = "3s", timers = { silent_after = "121s" } },
+  { listen = "127.0.0.1:0", group = "b", limits = { line_queue = "3KiB" } },
+]
+[[member]]
+id = "host"
+profile = "institution"
+expect = true
+probe = false
+header = "tpdu"
+limits = { pending = 7, answer_queue = "1GiB" }
+line = [
+  { id = "out", connect = "[2001:db8::1]:1", bind = "::1", flow = "send" },
+  { id = "in", connect = "10.0.0.1:1", bind = "10.0.0.9:5", flow = "receive", tier = "backup" },
+]
+[[member]]
+id = "station"
+profile = "institution"
+header = "station"
+station = ["A\"B", "00010344"]
+line = [{ connect = "10.0.0.1:2" }]
+[[member]]
+id = "one"
+profile = "tv"
+line = [{ connect = "10.0.0.1:3" }]
+[[member]]
+id = "other"
+profile = "channel"
+line = [{ connect = "10.0.0.1:4" }]
+[[route]]
+from = ["nac"]
+to = ["host"]
+match = { nii = ["ffff", "0000", "01F1"] }
+[[route]]
+from = ["other"]
+to = ["one"]
+"#;
+
+    #[test]
+    fn what_is_dumped_is_the_same_configuration() {
+        for text in [EXAMPLE, "", EVERYTHING] {
+            let dumped = dump(&read_text(text).configuration.unwrap());
+            assert_eq!(built(&dumped), built(text), "of\n{dumped}");
+            assert_eq!(dump(&read_text(&dumped).configuration.unwrap()), dumped, "a dump is its own dump");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_text_panics_the_reader(text in "\\PC{0,200}") {
+            let _ = read_text(&text);
+        }
+
+        /// Pieces of configurations in any order find more than characters do.
+        #[test]
+        fn no_order_of_sensible_pieces_panics_the_reader(
+            pieces in prop::collection::vec(prop::sample::select(pieces()), 0..40)
+        ) {
+            let text: String = pieces.concat();
+            let reading = read_text(&text);
+            prop_assert_eq!(reading.configuration.is_some(), reading.faults.is_empty());
+            if let Some(configuration) = reading.configuration {
+                let dumped = dump(&configuration);
+                prop_assert_eq!(built(&dumped), built(&text));
+            }
+        }
+
+        #[test]
+        fn no_damaged_configuration_panics_the_reader(at in 0..EVERYTHING.len(), length in 0..40usize, with in "\\PC{0,3}") {
+            let end = (at + length).min(EVERYTHING.len());
+            let text = format!("{}{with}{}", &EVERYTHING[..at], &EVERYTHING[end..]);
+            let reading = read_text(&text);
+            if let Some(configuration) = reading.configuration {
+                prop_assert_eq!(built(&dump(&configuration)), built(&text));
+            }
+        }
+    }
+
+    fn pieces() -> Vec<&'static str> {
+        vec![
+            "[switch]\n",
+            "[timers]\n",
+            "[limits]\n",
+            "[[member]]\n",
+            "[[route]]\n",
+            "[member]\n",
+            "[[member.line]]\n",
+            "id = \"a\"\n",
+            "id = \"b\"\n",
+            "profile = \"tv\"\n",
+            "profile = \"terminal\"\n",
+            "header = \"tpdu\"\n",
+            "header = \"station\"\n",
+            "station = [\"1\"]\n",
+            "allow = [\"10.0.0.1\"]\n",
+            "listen = \"127.0.0.1:1\"\n",
+            "connect = \"10.0.0.1:1\"\n",
+            "group = \"g\"\n",
+            "flow = \"send\"\n",
+            "from = [\"a\"]\n",
+            "to = [\"b\"]\n",
+            "line = [{ listen = \"127.0.0.1:2\" }]\n",
+            "line = [{ connect = \"10.0.0.1:2\" }]\n",
+            "line = []\n",
+            "match = { nii = [\"0003\"] }\n",
+            "timers = { silent_after = \"5m\" }\n",
+            "shards = 2\n",
+            "x = [[{\n",
+            "}]\n",
+            "\"\n",
+        ]
+    }
+}

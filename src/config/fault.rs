@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where: every fault names file, line and column.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Serialize;
@@ -39,7 +40,7 @@ pub struct Fault {
 impl Fault {
     /// At a byte of a source.
     pub fn new(source: &Source, offset: usize, message: impl Into<String>) -> Self {
-        let (line, column) = line_and_column(&source.text, offset);
+        let (line, column) = LineStarts::new(&source.text).line_and_column(&source.text, offset);
         Self { file: source.name.clone(), line, column, message: message.into() }
     }
 }
@@ -54,13 +55,16 @@ impl fmt::Display for Fault {
 #[derive(Debug)]
 pub struct Findings<'s> {
     sources: &'s [Source],
+    /// By source.
+    lines: Vec<LineStarts>,
     faults: Vec<(Place, String)>,
     warnings: Vec<(Place, String)>,
 }
 
 impl<'s> Findings<'s> {
     pub fn new(sources: &'s [Source]) -> Self {
-        Self { sources, faults: Vec::new(), warnings: Vec::new() }
+        let lines = sources.iter().map(|source| LineStarts::new(&source.text)).collect();
+        Self { sources, lines, faults: Vec::new(), warnings: Vec::new() }
     }
 
     pub fn refuse(&mut self, place: Place, message: impl Into<String>) {
@@ -77,42 +81,64 @@ impl<'s> Findings<'s> {
 
     /// `file:line:column`, for a message that points to a second place.
     pub fn name_of(&self, place: Place) -> String {
-        let (line, column) = line_and_column(&self.sources[place.file].text, place.offset);
+        let (line, column) = self.line_and_column(place);
         format!("{}:{line}:{column}", self.sources[place.file].name)
+    }
+
+    /// Both from 1.
+    pub(super) fn line_and_column(&self, place: Place) -> (usize, usize) {
+        self.lines[place.file].line_and_column(&self.sources[place.file].text, place.offset)
     }
 
     pub(super) fn text(&self, file: usize) -> &'s str {
         &self.sources[file].text
     }
 
-    /// Drops the faults of `file` that `unwanted` picks by offset.
-    pub(super) fn forget(&mut self, file: usize, unwanted: impl Fn(usize) -> bool) {
-        self.faults.retain(|(place, _)| place.file != file || !unwanted(place.offset));
+    /// Drops the faults on these lines of `file`.
+    pub(super) fn forget(&mut self, file: usize, lines: &BTreeSet<usize>) {
+        let faults = std::mem::take(&mut self.faults);
+        let kept =
+            |(place, _): &(Place, String)| place.file != file || !lines.contains(&self.line_and_column(*place).0);
+        self.faults = faults.into_iter().filter(kept).collect();
     }
 
     /// The faults and the warnings, each in the order of the files' text.
-    pub fn into_sorted(self) -> (Vec<Fault>, Vec<Fault>) {
-        let located = |mut found: Vec<(Place, String)>| {
-            found.sort();
-            found.dedup();
-            let fault =
-                |(place, message): (Place, String)| Fault::new(&self.sources[place.file], place.offset, message);
-            found.into_iter().map(fault).collect()
+    pub fn into_sorted(mut self) -> (Vec<Fault>, Vec<Fault>) {
+        let (faults, warnings) = (std::mem::take(&mut self.faults), std::mem::take(&mut self.warnings));
+        (self.located(faults), self.located(warnings))
+    }
+
+    fn located(&self, mut found: Vec<(Place, String)>) -> Vec<Fault> {
+        found.sort();
+        found.dedup();
+        let fault = |(place, message): (Place, String)| {
+            let (line, column) = self.line_and_column(place);
+            Fault { file: self.sources[place.file].name.clone(), line, column, message }
         };
-        (located(self.faults), located(self.warnings))
+        found.into_iter().map(fault).collect()
     }
 }
 
-/// Line and column of a byte, both from 1, the column in characters.
-pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
+/// Where the lines of a text begin: thousands of faults in a long file are found without reading
+/// it again for each.
+#[derive(Debug)]
+struct LineStarts(Vec<usize>);
+
+impl LineStarts {
+    fn new(text: &str) -> Self {
+        let behind_breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        Self(std::iter::once(0).chain(behind_breaks).collect())
     }
-    let before = &text[..offset];
-    let start_of_line = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[start_of_line..].chars().count() + 1)
+
+    /// Both from 1, the column in characters; an offset within a character is at that character.
+    fn line_and_column(&self, text: &str, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let line = self.0.partition_point(|start| *start <= offset);
+        (line, text[self.0[line - 1]..offset].chars().count() + 1)
+    }
 }
 
 #[cfg(test)]
@@ -122,11 +148,12 @@ mod tests {
     #[test]
     fn columns_count_characters_not_bytes() {
         let text = "a = 1\n组 = 2\n";
-        assert_eq!(line_and_column(text, 0), (1, 1));
-        assert_eq!(line_and_column(text, 5), (1, 6));
-        assert_eq!(line_and_column(text, 6), (2, 1));
-        assert_eq!(line_and_column(text, text.find("= 2").unwrap()), (2, 3));
-        assert_eq!(line_and_column(text, 7), (2, 1), "inside a character is at that character");
-        assert_eq!(line_and_column(text, 1000), (3, 1));
+        let place = |offset| LineStarts::new(text).line_and_column(text, offset);
+        assert_eq!(place(0), (1, 1));
+        assert_eq!(place(5), (1, 6));
+        assert_eq!(place(6), (2, 1));
+        assert_eq!(place(text.find("= 2").unwrap()), (2, 3));
+        assert_eq!(place(7), (2, 1), "inside a character is at that character");
+        assert_eq!(place(1000), (3, 1));
     }
 }

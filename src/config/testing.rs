@@ -28,7 +28,7 @@ pub fn warnings(text: &str) -> Vec<String> {
 /// The plan of a sound configuration that follows on another at `now`.
 pub fn built_after(text: &str, previous: Option<&Built>, now: Instant) -> Built {
     let sources = [Source { name: "a.toml".to_owned(), text: text.to_owned() }];
-    let reading = read(&sources, &host(), previous.map(|built| &built.plan));
+    let reading = read(&sources, &host(), previous.map(|built| &*built.plan));
     assert_eq!(reading.faults, [], "in\n{text}");
     build(&reading.configuration.unwrap(), previous, now).unwrap()
 }

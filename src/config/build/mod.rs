@@ -2,6 +2,7 @@
 //! long as what they name is configured.
 
 mod numbers;
+mod seating;
 mod shards;
 #[cfg(test)]
 mod tests;
@@ -16,17 +17,17 @@ use super::effective::{Configuration, HeaderConfiguration, LineConfiguration, Me
 use super::endpoint::GroupName;
 use super::model::MAIN_GROUP;
 use super::plan::{Group, Line, Member, Plan};
-use crate::ids::{GroupId, LineId, MemberId, ShardId};
+use crate::ids::{GroupId, MemberId};
 use crate::message::station::StationId;
 use crate::time::Instant;
 use numbers::{LineIdentity, Numbers, Seat};
-use shards::{GroupShards, Shards};
+use seating::Seating;
 use ways::RouteMap;
 
 /// A plan and what must be handed in again to build the next one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Built {
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     pub allocation: Allocation,
 }
 
@@ -36,7 +37,7 @@ pub struct Built {
 /// # Errors
 /// [`NoNumbers`] if more lines exist or rest than the shared tables can name.
 pub fn build(configuration: &Configuration, previous: Option<&Built>, now: Instant) -> Result<Built, NoNumbers> {
-    let running = previous.map(|built| &built.plan);
+    let running = previous.map(|built| &*built.plan);
     let resting = previous.map_or_else(Allocation::default, |built| built.allocation.at(now));
     let groups = group_numbers(configuration, running, &resting)?;
     let routes = RouteMap::new(configuration, &groups);
@@ -50,7 +51,7 @@ pub fn build(configuration: &Configuration, previous: Option<&Built>, now: Insta
     };
     let until = now + numbers::resting_span(running.into_iter().chain([&plan]));
     let allocation = resting.replaced(running, &plan, until);
-    Ok(Built { plan, allocation })
+    Ok(Built { plan: Arc::new(plan), allocation })
 }
 
 /// The groups in the order in which the configuration first names them.
@@ -96,104 +97,6 @@ fn group_numbers(
         groups.insert(name, id);
     }
     Ok(groups)
-}
-
-/// Gives every line its number, its position and its shard.
-struct Seating<'c> {
-    configuration: &'c Configuration,
-    groups: &'c BTreeMap<GroupName, GroupId>,
-    known: BTreeMap<LineIdentity, Seat>,
-    /// Positions that are not free: those of lines that this very reload removes are among them.
-    positions: BTreeMap<GroupName, Vec<u16>>,
-    seats: BTreeMap<LineIdentity, Seat>,
-    shards: Shards,
-    starts: BTreeMap<GroupId, ShardId>,
-}
-
-impl<'c> Seating<'c> {
-    fn new(
-        configuration: &'c Configuration,
-        running: Option<&Plan>,
-        resting: &Allocation,
-        groups: &'c BTreeMap<GroupName, GroupId>,
-    ) -> Self {
-        let known = numbers::known_seats(running, resting);
-        let mut positions: BTreeMap<GroupName, Vec<u16>> = BTreeMap::new();
-        for (identity, seat) in &known {
-            positions.entry(identity.group.clone()).or_default().push(seat.position);
-        }
-        Self {
-            configuration,
-            groups,
-            known,
-            positions,
-            seats: BTreeMap::new(),
-            shards: Shards::new(configuration.settings.shards),
-            starts: BTreeMap::new(),
-        }
-    }
-
-    fn seat_all(mut self, routes: &RouteMap) -> Result<BTreeMap<LineIdentity, Seat>, NoNumbers> {
-        let configuration = self.configuration;
-        let mut free = Numbers::new(self.known.values().map(|seat| seat.id.0), LineId::LIMIT);
-        for member in &configuration.members {
-            self.keep_seats(member);
-        }
-        for member in &configuration.members {
-            for group in member_groups(member) {
-                self.seat_new(member, &group, routes, &mut free)?;
-            }
-        }
-        Ok(self.seats)
-    }
-
-    /// Before any new line is placed: the new ones must see where all the others are.
-    fn keep_seats(&mut self, member: &MemberConfiguration) {
-        for line in &member.lines {
-            let identity = line_identity(member, line);
-            if let Some(known) = self.known.get(&identity) {
-                // Another number of shards needs a restart; the plan that says so is built all the same.
-                let shard = ShardId(known.shard.0 % self.configuration.settings.shards);
-                self.shards.occupy(shard);
-                self.starts.entry(self.groups[&identity.group]).or_insert(shard);
-                self.seats.insert(identity, Seat { shard, ..*known });
-            }
-        }
-    }
-
-    fn seat_new(
-        &mut self,
-        member: &MemberConfiguration,
-        name: &GroupName,
-        routes: &RouteMap,
-        free: &mut Numbers,
-    ) -> Result<(), NoNumbers> {
-        let id = self.groups[name];
-        let partner = routes.counterpart(id).and_then(|partner| self.starts.get(&partner)).copied();
-        let start = *self.starts.entry(id).or_insert_with(|| partner.unwrap_or_else(|| self.shards.least_loaded()));
-        let mut layout = GroupShards::new(start);
-        let positions = self.positions.get(name).into_iter().flatten().copied();
-        let lines = || member.lines.iter().filter(|line| *line.group == *name.group);
-        for line in lines() {
-            if let Some(seat) = self.seats.get(&line_identity(member, line)) {
-                layout.has(seat.shard, line.tier, line.flow, self.configuration.settings.shards);
-            }
-        }
-        let mut positions = Numbers::new(positions.map(u32::from), 1 << 16);
-        for line in lines() {
-            let identity = line_identity(member, line);
-            if self.seats.contains_key(&identity) {
-                continue;
-            }
-            let seat = Seat {
-                id: LineId(free.take()?),
-                position: positions.take()? as u16,
-                shard: self.shards.place(&mut layout, line.tier, line.flow),
-            };
-            self.seats.insert(identity, seat);
-        }
-        Ok(())
-    }
 }
 
 fn members(configuration: &Configuration, groups: &BTreeMap<GroupName, GroupId>) -> Vec<Arc<Member>> {

@@ -6,11 +6,13 @@ mod reader;
 pub mod scalar;
 mod sections;
 
+use std::collections::BTreeSet;
+
 use toml::de::DeTable;
 
 pub use sections::SHARDS_MAX;
 
-use super::fault::{At, Findings, Place, Source, line_and_column};
+use super::fault::{At, Findings, Place, Source};
 use super::model::{Given, Model};
 use super::unbuilt::Section;
 use reader::Reader;
@@ -81,13 +83,18 @@ fn refuse_general_sections(file: usize, reader: &mut Reader<'_, '_, '_>) {
 /// Reports what is not TOML, and takes back what was found on the same lines: the parser guesses
 /// what a broken line may have meant, and a fault of that guess would only mislead.
 fn report_form(file: usize, text: &str, errors: &[toml::de::Error], findings: &mut Findings<'_>) {
-    let offset_of = |error: &toml::de::Error| error.span().map_or(0, |span| span.start.min(text.len()));
-    let broken: Vec<usize> = errors.iter().map(|error| line_and_column(text, offset_of(error)).0).collect();
-    findings.forget(file, |offset| broken.contains(&line_and_column(text, offset).0));
+    let place_of = |error: &toml::de::Error| {
+        let offset = error.span().map_or(0, |span| span.start.min(text.len()));
+        Place { file, offset }
+    };
+    let broken = errors.iter().map(|error| findings.line_and_column(place_of(error)).0).collect();
+    findings.forget(file, &broken);
     // One broken bracket yields a dozen: of each line the first says what to mend.
-    for (index, error) in errors.iter().enumerate() {
-        if !broken[..index].contains(&broken[index]) {
-            findings.refuse(Place { file, offset: offset_of(error) }, error.message());
+    let mut reported = BTreeSet::new();
+    for error in errors {
+        let place = place_of(error);
+        if reported.insert(findings.line_and_column(place).0) {
+            findings.refuse(place, error.message());
         }
     }
 }
