@@ -104,8 +104,7 @@ impl ResponseTable {
     }
 
     /// Only the numbers from 1 to below `slots`, in chunks of `chunk`: so few that every
-    /// interleaving can be tried, or that laps are short.
-    #[cfg(any(test, ringswitch_loom))]
+    /// interleaving can be tried, or that laps are short: for tests.
     pub fn tiny(slots: u32, chunk: u32, pending: u32, rest: Span) -> Self {
         Self::with_numbers(Numbers::First(slots), chunk, pending, rest, 0)
     }

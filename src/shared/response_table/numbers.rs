@@ -7,7 +7,7 @@ pub enum Numbers {
     All,
     /// Values that read as four decimal digits (`0x1234` is 1234); the slot is what they read as.
     Digits,
-    /// As `All`, but only the first so many: for tests that look at every interleaving.
+    /// As `All`, but only the first so many: for tests of a few slots.
     First(u32),
 }
 
@@ -55,7 +55,7 @@ fn from_digits(number: u16) -> Option<usize> {
 }
 
 fn to_digits(slot: u16) -> u16 {
-    (slot / 1_000) << 12 | (slot / 100 % 10) << 8 | (slot / 10 % 10) << 4 | slot % 10
+    (slot / 1_000) << 12 | (slot / 100 % 10) << 8 | (slot / 10 % 10) << 4 | (slot % 10)
 }
 
 #[cfg(all(test, not(ringswitch_loom)))]

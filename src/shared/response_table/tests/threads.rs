@@ -60,7 +60,7 @@ impl Traffic {
     fn ask(&self, hand: &mut Claimer, line: u32) -> bool {
         let now = self.now();
         let Ok(number) = self.table.claim(hand, asked(line, now + ticks(200)), now) else { return false };
-        if line % 7 == 0 {
+        if line.is_multiple_of(7) {
             return self.table.release(hand, number, now).is_none_or(|waiting| {
                 self.end(waiting);
                 true

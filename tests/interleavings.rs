@@ -1,0 +1,315 @@
+//! Every interleaving (with up to three preemptions) of a few threads in the lock-free tables, and
+//! every value that the orderings written in them let a thread read. See `scripts/loom.sh`.
+#![cfg(ringswitch_loom)]
+
+use std::sync::Arc;
+
+use loom::thread;
+use ringswitch::config::plan::Tier;
+use ringswitch::ids::{LineId, ShardId};
+use ringswitch::shared::atomics::{AtomicU64, Ordering};
+use ringswitch::shared::group_table::{GroupTable, Set};
+use ringswitch::shared::mailbox::{Sleeper, mailbox};
+use ringswitch::shared::response_table::{Claimer, ResponseTable, Waiting};
+use ringswitch::time::{Instant, Span};
+
+const TICK: u64 = 1 << 14;
+const REST: Span = Span(1_000 * TICK);
+const PENDING: u32 = 8;
+
+fn check(test: impl Fn() + Send + Sync + 'static) {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = model.preemption_bound.or(Some(3));
+    model.check(test);
+}
+
+fn at(ticks: u64) -> Instant {
+    Instant(ticks * TICK)
+}
+
+/// A request whose every part tells its line.
+fn request(line: u32) -> Waiting {
+    Waiting { line: LineId(line), address: line as u16 * 3, nii: line as u16 * 7, deadline: at(100 + u64::from(line)) }
+}
+
+fn claim(table: &ResponseTable, line: u32) -> u16 {
+    table.claim(&mut Claimer::default(), request(line), at(1)).expect("a free number")
+}
+
+/// Looks for a request and takes it, as a shard does with an answer.
+fn answer(table: &ResponseTable, number: u16) -> Option<Waiting> {
+    let (waiting, seen) = table.look(number, at(2)).ok()?;
+    table.take(&mut Claimer::default(), number, seen, at(2)).is_ok().then_some(waiting)
+}
+
+/// Two hands that contend for the last numbers get different ones.
+#[test]
+fn no_two_requests_share_a_number() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(3, 3, PENDING, REST)); // numbers 1 and 2, one chunk
+        let other = {
+            let table = table.clone();
+            thread::spawn(move || claim(&table, 1))
+        };
+        let (mine, others) = (claim(&table, 2), other.join().unwrap());
+        assert_ne!(mine, others);
+        for (number, line) in [(mine, 2), (others, 1)] {
+            assert_eq!(table.look(number, at(2)).unwrap().0, request(line));
+        }
+        assert_eq!(table.pending(), 2);
+    });
+}
+
+/// An answer on one shard, the deadline's sweep on another.
+#[test]
+fn of_answer_and_deadline_exactly_one_wins() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(2, 2, PENDING, REST));
+        let mut hand = Claimer::default();
+        let number = table.claim(&mut hand, request(1), at(1)).unwrap();
+        let answering = {
+            let table = table.clone();
+            thread::spawn(move || answer(&table, number))
+        };
+        let mut expired = None;
+        table.sweep(&mut hand, at(500), |number, waiting| assert!(expired.replace((number, waiting)).is_none()));
+        let answered = answering.join().unwrap();
+        assert!(answered.is_some() != expired.is_some());
+        assert_eq!(answered.or(expired.map(|(_, waiting)| waiting)), Some(request(1)));
+        assert_eq!(table.pending(), 0);
+    });
+}
+
+/// Two copies of an answer on two shards, while a third claims the number again as soon as it is
+/// free: nobody reads one request's line with another's NII, and each request ends once.
+#[test]
+fn an_answer_takes_a_request_with_its_own_nii_and_only_once() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(2, 2, PENDING, REST)); // one number
+        let number = claim(&table, 1);
+        let answering = || {
+            let table = table.clone();
+            thread::spawn(move || answer(&table, number))
+        };
+        let answers = [answering(), answering()];
+        let claimed = table.claim(&mut Claimer::default(), request(2), at(1)).is_ok();
+        let mut ended = answers.map(|answer| answer.join().unwrap()).to_vec();
+        ended.push(answer(&table, number));
+        let mut lines: Vec<u32> = ended.iter().flatten().map(|waiting| waiting.line.0).collect();
+        lines.sort_unstable();
+        assert_eq!(lines, if claimed { vec![1, 2] } else { vec![1] });
+        for waiting in ended.into_iter().flatten() {
+            assert_eq!(waiting, request(waiting.line.0));
+        }
+        assert_eq!(table.pending(), 0);
+    });
+}
+
+/// Two hands claim in a table of two numbers while a third answers whatever it finds.
+#[test]
+fn what_an_answer_reads_is_what_was_written() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(3, 2, PENDING, REST));
+        let claiming = |line| {
+            let table = table.clone();
+            thread::spawn(move || claim(&table, line))
+        };
+        let hands = [claiming(1), claiming(2)];
+        let mut answered: Vec<Waiting> = [1, 2].into_iter().filter_map(|number| answer(&table, number)).collect();
+        for hand in hands {
+            hand.join().unwrap();
+        }
+        answered.extend([1, 2].into_iter().filter_map(|number| answer(&table, number)));
+        answered.sort_unstable_by_key(|waiting| waiting.line);
+        // A number answered early may have been claimed by the second hand, too.
+        assert_eq!(answered, [request(1), request(2)]);
+        assert_eq!(table.pending(), 0);
+    });
+}
+
+/// The limit holds whoever asks, and what is given back can be had.
+#[test]
+fn permits_add_up() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(4, 4, 1, REST));
+        let claiming = {
+            let table = table.clone();
+            thread::spawn(move || table.claim(&mut Claimer::default(), request(1), at(1)).ok())
+        };
+        let mine = table.claim(&mut Claimer::default(), request(2), at(1)).ok();
+        let others = claiming.join().unwrap();
+        assert!(mine.is_some() != others.is_some(), "one permit, two takers");
+        assert!(answer(&table, mine.or(others).unwrap()).is_some());
+        claim(&table, 3);
+    });
+}
+
+/// A reservation that meets a claim: one of the two has the number.
+#[test]
+fn a_number_is_reserved_or_claimed() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(2, 2, PENDING, REST));
+        let reserving = {
+            let table = table.clone();
+            thread::spawn(move || table.reserve(1))
+        };
+        let claimed = table.claim(&mut Claimer::default(), request(1), at(1)).is_ok();
+        assert!(reserving.join().unwrap() != claimed);
+        assert_eq!((table.pending(), table.numbers()), if claimed { (1, 1) } else { (0, 0) });
+    });
+}
+
+/// Who has read a version sees the bits that belong to it.
+#[test]
+fn a_version_shows_its_lines() {
+    check(|| {
+        let table = Arc::new(GroupTable::new(2, 1));
+        table.join(0, Tier::Trunk, true, true);
+        let before = table.version();
+        let changing = {
+            let table = table.clone();
+            thread::spawn(move || {
+                table.join(1, Tier::Backup, true, true);
+                table.leave(0);
+            })
+        };
+        let version = table.version();
+        let (trunk, backup) = (table.word(Set::Trunk, 0), table.word(Set::Backup, 0));
+        let changes = version.wrapping_sub(before);
+        assert!(changes < 1 || backup == 0b10, "the join is not seen");
+        assert!(changes < 2 || trunk == 0, "the leave is not seen");
+        assert!(changes < 2 || table.working_tier() == Set::Backup);
+        changing.join().unwrap();
+        assert_eq!(table.version().wrapping_sub(before), 2);
+        assert!(table.is_live());
+    });
+}
+
+/// A shard that finds the line full and registers is resumed, or sees the line take again.
+#[test]
+fn nobody_waits_for_a_line_that_takes_again() {
+    check(|| {
+        let table = Arc::new(GroupTable::new(1, 2));
+        table.set_full(0);
+        let emptying = {
+            let table = table.clone();
+            thread::spawn(move || {
+                table.clear_full(0);
+                table.take_waiting().collect::<Vec<_>>()
+            })
+        };
+        table.wait(ShardId(1));
+        let pauses = table.contains(Set::Full, 0);
+        let resumed = emptying.join().unwrap();
+        assert!(!pauses || resumed == [ShardId(1)], "sleeps for ever");
+    });
+}
+
+/// The same for a shard that found no line up.
+#[test]
+fn nobody_waits_for_a_line_that_has_joined() {
+    check(|| {
+        let table = Arc::new(GroupTable::new(1, 1));
+        let joining = {
+            let table = table.clone();
+            thread::spawn(move || {
+                table.join(0, Tier::Trunk, true, true);
+                table.take_waiting().count()
+            })
+        };
+        table.wait(ShardId(0));
+        let pauses = table.word(Set::Trunk, 0) == 0;
+        assert!(joining.join().unwrap() == 1 || !pauses, "sleeps for ever");
+    });
+}
+
+/// Two letters through a mailbox that holds one at a time, so that its memory is used again.
+#[test]
+fn letters_arrive_as_they_were_written() {
+    check(|| {
+        let (mut producer, mut consumer) = mailbox(64);
+        let letters = [[1u8; 9], [2; 9]];
+        let writing = thread::spawn(move || {
+            for letter in letters {
+                let head = [u64::from(letter[0]); 4];
+                while producer.push(head, &[&letter[..4], &letter[4..]]).is_err() {
+                    thread::yield_now();
+                }
+                assert!(producer.publish());
+            }
+        });
+        for letter in letters {
+            while !consumer.has_mail() {
+                thread::yield_now();
+            }
+            let (head, pieces) = consumer.peek().unwrap();
+            assert_eq!((head, pieces.concat()), ([u64::from(letter[0]); 4], letter.to_vec()));
+            consumer.pop();
+            consumer.release();
+        }
+        writing.join().unwrap();
+    });
+}
+
+/// Mail is published while its reader lies down: it is seen before sleeping, or the sleeper woken.
+#[test]
+fn nobody_sleeps_through_a_letter() {
+    check(|| {
+        let sleeper = Arc::new(Sleeper::default());
+        let (mut producer, consumer) = mailbox(64);
+        let writing = {
+            let sleeper = sleeper.clone();
+            thread::spawn(move || {
+                producer.push([0; 4], &[]).unwrap();
+                producer.publish();
+                sleeper.must_wake()
+            })
+        };
+        sleeper.lie_down();
+        let sleeps = !consumer.has_mail();
+        let woken = writing.join().unwrap();
+        assert!(!sleeps || woken, "sleeps for ever");
+    });
+}
+
+/// The same for a full mailbox: its producer sleeps with a letter in hand until there is room.
+#[test]
+fn nobody_sleeps_through_room_for_a_letter() {
+    check(|| {
+        let sleeper = Arc::new(Sleeper::default());
+        let (mut producer, mut consumer) = mailbox(64);
+        producer.push([0; 4], &[&[0; 24]]).unwrap();
+        producer.publish();
+        let reading = {
+            let sleeper = sleeper.clone();
+            thread::spawn(move || {
+                consumer.peek().unwrap();
+                consumer.pop();
+                consumer.release() && sleeper.must_wake()
+            })
+        };
+        sleeper.lie_down();
+        let sleeps = !producer.has_room(24);
+        let woken = reading.join().unwrap();
+        assert!(!sleeps || woken, "sleeps for ever");
+    });
+}
+
+/// Two shards have mail for one sleeper.
+#[test]
+fn one_of_two_wakes_a_sleeper() {
+    check(|| {
+        let sleeper = Arc::new(Sleeper::default());
+        sleeper.lie_down();
+        let mail = Arc::new(AtomicU64::new(0));
+        let waking = || {
+            let (sleeper, mail) = (sleeper.clone(), mail.clone());
+            thread::spawn(move || {
+                mail.fetch_add(1, Ordering::Release);
+                sleeper.must_wake()
+            })
+        };
+        let wakers = [waking(), waking()].map(|waker| waker.join().unwrap());
+        assert_eq!(wakers.iter().filter(|woke| **woke).count(), 1);
+    });
+}
