@@ -71,6 +71,8 @@ impl World {
     }
 
     pub fn unlisten(&self, listener: Socket) {
+        let accepted_from = self.with(|state| state.kernels.iter().any(|kernel| kernel.in_flight(listener) > 0));
+        assert!(!accepted_from, "{listener:?} is closed with an accept under way, which would keep it open");
         self.network(|network| network.unlisten(listener.0));
     }
 
