@@ -88,13 +88,14 @@ pub fn health(socket: Socket, opened: bool) -> io::Result<Health> {
     let state = info.tcpi_state;
     let queued = outgoing(socket)?;
     let syn = u64::from(opened);
+    let syn_unanswered = u64::from(opened && info.tcpi_bytes_acked == 0);
     let fin_acknowledged = u64::from(matches!(state, FIN_WAIT_2 | TIME_WAIT));
     let fin_queued = u64::from(matches!(state, FIN_WAIT_1 | CLOSING | LAST_ACK));
     Ok(Health {
         ended: matches!(state, CLOSE_WAIT | CLOSE | LAST_ACK | TIME_WAIT | CLOSING),
         dead: state == CLOSE,
         acknowledged: info.tcpi_bytes_acked.saturating_sub(syn + fin_acknowledged),
-        outstanding: queued.saturating_sub(fin_queued),
+        outstanding: queued.saturating_sub(syn_unanswered + fin_queued),
         unread: unread(socket)?,
     })
 }
