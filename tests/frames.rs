@@ -351,7 +351,14 @@ fn pieces(stream: &[u8], cuts: &[prop::sample::Index]) -> Vec<Vec<u8>> {
     cuts.windows(2).map(|ends| stream[ends[0]..ends[1]].to_vec()).collect()
 }
 
+/// A failure prints its smallest case; that becomes a test of its own, not a file of seeds.
+fn config() -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     /// Frames and probes of any content, cut anywhere, come out as they went in.
     #[test]
     fn what_is_framed_is_read_back(
