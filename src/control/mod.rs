@@ -24,7 +24,7 @@ mod stop;
 mod testing;
 mod watchdog;
 
-pub use run::{Control, End};
+pub use run::{Control, End, Manner};
 
 use tokio::sync::oneshot;
 
