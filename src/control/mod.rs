@@ -21,7 +21,7 @@ pub mod source;
 mod states;
 mod stop;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod watchdog;
 
 pub use run::{Control, End, Manner};
