@@ -244,7 +244,9 @@ async fn carry_out(reloader: &mut Reloader, order: Order) {
     match order {
         Order::Reload { reply } => {
             let verdict = reloader.reload().await;
-            let _ = reply.map(|reply| reply.send(verdict));
+            if let Some(reply) = reply {
+                let _ = reply.send(verdict);
+            }
         }
         Order::Plan { reply } => {
             let _ = reply.send(reloader.planned().await);
