@@ -1,1 +1,162 @@
-//! (to come)
+//! Assembles a switch and takes it down: plan, shared tables, shards, control.
+
+#![allow(clippy::disallowed_methods, reason = "threads are made here")]
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::{self, ExitCode};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::Notify;
+
+use crate::control::admin::socket::{self, Socket};
+use crate::control::listeners::Bind;
+use crate::control::log::Log;
+use crate::control::reload::publish_first;
+use crate::control::source::{Fault, Loaded, PlanSource, Refused};
+use crate::control::{Control, End, Manner};
+use crate::ring::Wake;
+use crate::shared::published::World;
+use crate::shared::status::LineState;
+
+/// The shards of a switch: their threads and how to wake them, by number.
+pub struct Shards {
+    pub threads: Vec<JoinHandle<()>>,
+    pub wakers: Vec<Arc<dyn Wake>>,
+}
+
+/// Where the plans of the configuration at `config` come from.
+fn plan_source(config: &Path) -> Arc<dyn PlanSource> {
+    let _ = config;
+    todo!("the files of the configuration")
+}
+
+/// How lines' listeners are bound.
+fn bind() -> Arc<Bind> {
+    todo!("ring::sockets::listen")
+}
+
+/// Starts a shard for each of `world.shards` and returns once all of them run. Their commands (the
+/// listeners of the first plan) wait in the inbox.
+fn start_shards(world: &Arc<World>) -> io::Result<Shards> {
+    let _ = world;
+    todo!("the shards")
+}
+
+/// `ringswitch run`: the switch in the foreground.
+pub fn run(config: &Path) -> ExitCode {
+    let started = match Started::new(plan_source(config), Manner::Process) {
+        Ok(started) => started,
+        Err(refused) => {
+            complain(&refused);
+            return ExitCode::FAILURE;
+        }
+    };
+    match started.run() {
+        Ok(End::Stopped) => ExitCode::SUCCESS,
+        // The shards are not waited for: the operator wants out, or they would not come.
+        Ok(end) => process::exit(end.exit_status().into()),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "ringswitch: the control thread cannot run: {error}");
+            process::exit(1);
+        }
+    }
+}
+
+/// A switch whose shards run and whose control thread is still to be run.
+pub struct Started {
+    control: Control,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Started {
+    /// Loads the configuration, binds everything that it names and starts the shards.
+    ///
+    /// # Errors
+    /// Every fault of the configuration, or of this host.
+    pub fn new(source: Arc<dyn PlanSource>, manner: Manner) -> Result<Self, Refused> {
+        let file = source.file().display().to_string();
+        let of_host = |message: String| Refused { faults: vec![Fault::without_place(&*file, message)] };
+        let Loaded { plan, warnings } = source.load(None)?;
+        let log = match manner {
+            Manner::Process => Some(Log::start(plan.settings.log).map_err(|error| of_host(error.to_string()))?),
+            // A part of a larger program leaves the log to that.
+            Manner::Embedded { .. } => None,
+        };
+        warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let admin = socket::bind(&plan.settings.admin).map_err(of_host)?;
+        let bind = bind();
+        let opening = publish_first(plan, &*bind, &file)?;
+        source.taken();
+        let started = start_shards(&opening.world);
+        let Shards { threads, wakers } =
+            started.map_err(|error| of_host(format!("the shards cannot start: {error}")))?;
+        let control = Control { opening, wakers, source, bind, admin, log: log.map(Arc::new), manner };
+        Ok(Self { control, threads })
+    }
+
+    /// Runs the control thread here until the switch has stopped; the shards are joined if they
+    /// stopped, too.
+    ///
+    /// # Errors
+    /// If this host refuses the control thread its runtime or its signals.
+    pub fn run(self) -> io::Result<End> {
+        let Self { control, threads } = self;
+        let end = control.run()?;
+        if end == End::Stopped {
+            for thread in threads {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// A switch inside a larger program (the demo), which stops it.
+pub struct Embedded {
+    pub world: Arc<World>,
+    /// Where its admin API answers: `http://…`, `unix:…` or `off`.
+    pub admin: String,
+    stop: Arc<Notify>,
+    control: JoinHandle<io::Result<End>>,
+}
+
+impl Embedded {
+    /// # Errors
+    /// As [`Started::new`].
+    pub fn start(source: Arc<dyn PlanSource>) -> Result<Self, Refused> {
+        let file = source.file().display().to_string();
+        let stop = Arc::new(Notify::new());
+        let started = Started::new(source, Manner::Embedded { stop: stop.clone() })?;
+        let world = started.control.opening.world.clone();
+        let admin = started.control.admin.as_ref().map_or_else(|| "off".to_owned(), Socket::name);
+        let control = thread::Builder::new().name("control".to_owned()).spawn(|| started.run());
+        let control =
+            control.map_err(|error| Refused { faults: vec![Fault::without_place(file, error.to_string())] })?;
+        Ok(Self { world, admin, stop, control })
+    }
+
+    /// Configured lines that are up.
+    pub fn lines_up(&self) -> usize {
+        let published = self.world.current();
+        published.lines.iter().flatten().filter(|line| line.status.state() == LineState::Up).count()
+    }
+
+    /// Stops it in order and waits for the end.
+    ///
+    /// # Errors
+    /// As [`Started::run`].
+    pub fn stop(self) -> io::Result<End> {
+        self.stop.notify_one();
+        self.control.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// As `check` writes them.
+fn complain(refused: &Refused) {
+    let mut output = io::stderr().lock();
+    for fault in &refused.faults {
+        let _ = writeln!(output, "{fault}");
+    }
+}

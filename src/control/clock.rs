@@ -1,6 +1,8 @@
 //! The clocks of the control thread: the monotonic one that the shards count by, and the wall
 //! clock that people read.
 
+#![allow(clippy::disallowed_methods, reason = "this is where the control side reads its clocks")]
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;

@@ -59,6 +59,8 @@ pub fn listening(plan: &Plan) -> impl Iterator<Item = (&Arc<Line>, SocketAddr)> 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::disallowed_types, reason = "tests ask over sockets")]
+
     use std::net::TcpStream;
 
     use super::*;

@@ -1,6 +1,11 @@
 //! The log: one line an event, to standard error, as text or JSON. A reader that does not take it
 //! stops a writer thread and nobody else; what does not fit meanwhile is dropped and counted.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the writer thread is what keeps a blocked reader from the control thread"
+)]
+
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};

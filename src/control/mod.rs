@@ -22,10 +22,10 @@ pub mod source;
 mod states;
 mod stop;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod watchdog;
 
-pub use run::{Control, End};
+pub use run::{Control, End, Manner};
 
 use tokio::sync::oneshot;
 

@@ -171,6 +171,11 @@ impl Reloader {
             let fault = |key: &&str| Fault::without_place(&*file, format!("{key}: a change needs a restart"));
             return Err(Refused { faults: restart.iter().map(fault).collect() });
         }
+        let fixed = states::fixed(old, new);
+        if !fixed.is_empty() {
+            let faults = fixed.iter().map(|message| Fault::without_place(&*file, message)).collect();
+            return Err(Refused { faults });
+        }
         enough_descriptors(new, &file)
     }
 
@@ -182,6 +187,7 @@ impl Reloader {
         self.reservations.prepare(&next);
         hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);
         self.world.publish(next);
+        self.source.taken();
         self.wake();
         self.retired.push(std::mem::replace(&mut self.listeners, listeners));
         let waiting_for = self.wait(epoch).await;

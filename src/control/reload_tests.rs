@@ -1,5 +1,7 @@
 //! Shards are played: a test takes their commands and says what they applied.
 
+#![allow(clippy::disallowed_types, reason = "tests ask over sockets")]
+
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Release;
@@ -15,18 +17,29 @@ use crate::shared::counters::Cold;
 
 /// Hands out what the test puts in.
 #[derive(Default)]
-struct Files(Mutex<Option<Result<Plan, Refused>>>);
+struct Files {
+    says: Mutex<Option<Result<Plan, Refused>>>,
+    taken: Mutex<u32>,
+}
 
 impl Files {
     fn say(&self, plan: Plan) {
-        *self.0.lock() = Some(Ok(plan));
+        *self.says.lock() = Some(Ok(plan));
     }
 }
 
 impl PlanSource for Files {
     fn load(&self, _: Option<&Plan>) -> Result<Loaded, Refused> {
-        let plan = self.0.lock().clone().expect("the test said something")?;
+        let plan = self.says.lock().clone().expect("the test said something")?;
         Ok(Loaded { plan, warnings: Vec::new() })
+    }
+
+    fn taken(&self) {
+        *self.taken.lock() += 1;
+    }
+
+    fn effective(&self) -> String {
+        String::new()
     }
 
     fn file(&self) -> PathBuf {
@@ -112,6 +125,7 @@ async fn a_line_that_stays_is_not_given_its_listener_again() {
     bench.reload(plan(&[listening("a", one), listening("b", two)])).await;
     assert_eq!(bench.listens().iter().map(|listen| listen.0).collect::<Vec<_>>(), [LineId(1)]);
     assert!(*bench.bell.0.lock() > 0, "the shard was woken");
+    assert_eq!(*bench.files.taken.lock(), 1);
 }
 
 #[tokio::test]
@@ -122,14 +136,14 @@ async fn a_port_that_cannot_be_bound_refuses_the_whole_reload() {
     let Verdict::Refused { faults } = verdict else { panic!("{verdict:?}") };
     assert!(faults[0].message.starts_with("line c: cannot listen on 127.0.0.1:7003: Address already in use"));
     assert!(Arc::ptr_eq(&current, &bench.world.current()));
-    assert_eq!(bench.observed.last_reload().result, "refused");
+    assert_eq!((bench.observed.last_reload().result, *bench.files.taken.lock()), ("refused", 0));
 }
 
 #[tokio::test]
 async fn faults_of_the_files_change_nothing() {
     let mut bench = bench(plan(&[listening("a", 7001)]), bind_but(0));
     let fault = Fault { file: "x.toml".into(), line: 3, column: 9, message: "no such key".into() };
-    *bench.files.0.lock() = Some(Err(Refused { faults: vec![fault.clone()] }));
+    *bench.files.says.lock() = Some(Err(Refused { faults: vec![fault.clone()] }));
     assert_eq!(bench.reloader.reload().await, Verdict::Refused { faults: vec![fault] });
     assert_eq!(bench.world.epoch(), 1);
     assert_eq!(bench.observed.last_reload().summary, "x.toml:3:9: no such key");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -43,6 +43,15 @@ pub struct Control {
     /// `None`: no admin API.
     pub admin: Option<Socket>,
     pub log: Option<Arc<Log>>,
+    pub manner: Manner,
+}
+
+/// Who tells the control thread what to do.
+pub enum Manner {
+    /// This process is the switch: signals tell it, and it tells the outside that it is ready.
+    Process,
+    /// The switch is a part of a larger program, which stops it, and which signals belong to.
+    Embedded { stop: Arc<Notify> },
 }
 
 /// How the switch ended.
@@ -80,14 +89,14 @@ impl Control {
     }
 
     async fn serve(self) -> io::Result<End> {
-        let mut signals = Signals::new()?;
-        let Self { opening, wakers, source, bind, admin: socket, log } = self;
+        let Self { opening, wakers, source, bind, admin: socket, log, manner } = self;
+        let mut signals = Signals::of(manner)?;
         let world = opening.world.clone();
         let observed = Arc::new(Observed::new(opening.known.clone()));
         let name = socket.as_ref().map_or_else(|| "off".to_owned(), Socket::name);
-        let reloader = Reloader::new(opening, observed.clone(), wakers.clone(), source, bind);
+        let reloader = Reloader::new(opening, observed.clone(), wakers.clone(), source.clone(), bind);
         let (orders, taken) = mpsc::channel(ORDERS);
-        let admin = Admin { world: world.clone(), observed: observed.clone(), wakers: wakers.clone(), orders };
+        let admin = Admin { world: world.clone(), observed: observed.clone(), wakers: wakers.clone(), source, orders };
         let switch = Switch { world, observed, wakers, orders: admin.orders.clone() };
         let mut tasks = JoinSet::new();
         tasks.spawn(pump(switch.world.clone(), switch.observed.clone()));
@@ -116,16 +125,17 @@ impl Switch {
     async fn live(&self, admin: &str, signals: &mut Signals, tasks: &mut JoinSet<()>) -> End {
         select! {
             began = self.first_plan() => if !began { return End::Stuck },
-            () = signals.ends.next() => return self.stop(&mut signals.ends).await,
+            () = signals.stop() => return self.stop(signals).await,
         }
-        ready::announce(&ready::line(&self.world.current().plan, admin));
+        if signals.are_ours() {
+            ready::announce(&ready::line(&self.world.current().plan, admin));
+        }
         tasks.spawn(watchdog::watch(self.world.clone(), self.observed.clone()));
-        loop {
-            select! {
-                _ = signals.hang_up.recv() => self.order_reload(),
-                () = signals.ends.next() => return self.stop(&mut signals.ends).await,
-            }
+        while signals.next().await == Asked::Reload {
+            // Full: as many reloads as that are to come, and each reads what is there then.
+            let _ = self.orders.try_send(Order::Reload { reply: None });
         }
+        self.stop(signals).await
     }
 
     /// Waits until every shard runs by the first plan: every listener is armed then.
@@ -141,50 +151,65 @@ impl Switch {
         false
     }
 
-    fn order_reload(&self) {
-        // Full: as many reloads as that are to come, and each reads what is there then.
-        let _ = self.orders.try_send(Order::Reload { reply: None });
-    }
-
-    async fn stop(&self, again: &mut Ends) -> End {
+    async fn stop(&self, signals: &mut Signals) -> End {
         let pending = self.observed.pending();
         tracing::info!(pending, "stopping: no new connection; a second signal ends at once");
         self.observed.set_stopping();
-        ready::stopping();
+        if signals.are_ours() {
+            ready::stopping();
+        }
         select! {
             stopped = stop::stop(&self.world, &self.wakers) => if stopped { End::Stopped } else { End::Stuck },
-            () = again.next() => End::Cut { pending: self.observed.pending() },
+            () = signals.stop() => End::Cut { pending: self.observed.pending() },
         }
     }
 }
 
 /// The signals that mean something to a switch (INTERFACE, Signals).
-struct Signals {
-    hang_up: Signal,
-    ends: Ends,
+enum Signals {
+    Process { hang_up: Signal, terminate: Signal, interrupt: Signal },
+    Embedded(Arc<Notify>),
 }
 
-struct Ends {
-    terminate: Signal,
-    interrupt: Signal,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    Reload,
+    Stop,
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            hang_up: signal(SignalKind::hangup())?,
-            ends: Ends { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? },
+    fn of(manner: Manner) -> io::Result<Self> {
+        Ok(match manner {
+            Manner::Process => Self::Process {
+                hang_up: signal(SignalKind::hangup())?,
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            },
+            Manner::Embedded { stop } => Self::Embedded(stop),
         })
     }
-}
 
-impl Ends {
-    /// The next signal that asks for the end.
-    async fn next(&mut self) {
-        select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    async fn next(&mut self) -> Asked {
+        match self {
+            Self::Process { hang_up, terminate, interrupt } => select! {
+                _ = hang_up.recv() => Asked::Reload,
+                _ = terminate.recv() => Asked::Stop,
+                _ = interrupt.recv() => Asked::Stop,
+            },
+            Self::Embedded(stop) => {
+                stop.notified().await;
+                Asked::Stop
+            }
         }
+    }
+
+    /// The next that asks for the end; others mean nothing any more, or not yet.
+    async fn stop(&mut self) {
+        while self.next().await != Asked::Stop {}
+    }
+
+    fn are_ours(&self) -> bool {
+        matches!(self, Self::Process { .. })
     }
 }
 
@@ -219,7 +244,9 @@ async fn carry_out(reloader: &mut Reloader, order: Order) {
     match order {
         Order::Reload { reply } => {
             let verdict = reloader.reload().await;
-            let _ = reply.map(|reply| reply.send(verdict));
+            if let Some(reply) = reply {
+                let _ = reply.send(verdict);
+            }
         }
         Order::Plan { reply } => {
             let _ = reply.send(reloader.planned().await);

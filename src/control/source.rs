@@ -10,11 +10,18 @@ use crate::config::plan::Plan;
 /// Reads, parses and checks the configuration whole. Called at the start and at every reload, on a
 /// thread that may block.
 pub trait PlanSource: Send + Sync {
-    /// `previous` is what runs now: its numbers stay with the names that stay.
+    /// `previous` is what runs now: its numbers stay with the names that stay. Loading decides
+    /// nothing: the plan may still be refused, or was only asked for to be looked at.
     ///
     /// # Errors
     /// Every fault of every file, all at once.
     fn load(&self, previous: Option<&Plan>) -> Result<Loaded, Refused>;
+
+    /// The plan that was loaded last is what runs now: what it removed begins to rest.
+    fn taken(&self);
+
+    /// What runs now as TOML, every default filled in.
+    fn effective(&self) -> String;
 
     /// The file that the operator named.
     fn file(&self) -> PathBuf;

@@ -25,6 +25,25 @@ pub fn published(previous: Option<&Published>, plan: Arc<Plan>, known: &mut Know
     }
 }
 
+/// What a running group cannot come to be: its waiting requests lie in a table made for the numbers
+/// that its hosts can read.
+pub fn fixed(old: &Plan, new: &Plan) -> Vec<String> {
+    let changes = |group: &Group| {
+        let before = old.group(group.id).filter(|before| before.answers && same_group(before, group))?;
+        match (&before.ways, &group.ways) {
+            (Ways::Tpdu(before), Ways::Tpdu(after)) if before.digits != after.digits => {
+                Some(format!("tpdu_digits of {}: a change needs a restart", group.member_name))
+            }
+            _ => None,
+        }
+    };
+    new.groups.iter().flatten().filter_map(|group| changes(group)).collect()
+}
+
+fn same_group(one: &Group, other: &Group) -> bool {
+    one.member_name == other.member_name && one.name == other.name
+}
+
 fn line_state(name: &str, known: &KnownLines) -> Option<Arc<LineShared>> {
     Some(known.shared(name).expect("every line of the plan was learnt").clone())
 }
@@ -33,8 +52,7 @@ fn line_state(name: &str, known: &KnownLines) -> Option<Arc<LineShared>> {
 fn staying<'p>(previous: Option<&'p Published>, group: &Group) -> Option<&'p Arc<GroupShared>> {
     let previous = previous?;
     let old = previous.plan.group(group.id)?;
-    let same = old.member_name == group.member_name && old.name == group.name;
-    if same { previous.group(group.id) } else { None }
+    if same_group(old, group) { previous.group(group.id) } else { None }
 }
 
 fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize) -> Arc<GroupShared> {

@@ -1,5 +1,7 @@
 //! Plans and listeners for the tests of this module, made by hand.
 
+#![allow(clippy::disallowed_types, reason = "tests bind without a ring")]
+
 use std::collections::HashMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

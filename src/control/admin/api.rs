@@ -41,6 +41,7 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/lines/{id}", get(line))
         .route("/v1/groups", get(groups))
         .route("/v1/events", get(events))
+        .route("/v1/config", get(config))
         .route("/v1/reload", post(reload))
         .route("/v1/lines/{id}/{action}", post(steer))
         .method_not_allowed_fallback(wrong_method)
@@ -110,6 +111,15 @@ async fn events(State(admin): Shared) -> Response {
     let events: Vec<_> =
         admin.observed.events().iter().map(|event| render::event(event, &admin.observed.wall)).collect();
     json(StatusCode::OK, events)
+}
+
+async fn config(State(admin): Shared) -> Response {
+    match toml::from_str::<serde_json::Value>(&admin.source.effective()) {
+        Ok(effective) => json(StatusCode::OK, effective),
+        Err(fault) => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, fault.message(), "`ringswitch check --dump` prints it as TOML")
+        }
+    }
 }
 
 #[derive(Deserialize)]

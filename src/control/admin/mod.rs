@@ -25,6 +25,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Order;
 use super::observed::Observed;
+use super::source::PlanSource;
 use crate::ids::ShardId;
 use crate::ring::Wake;
 use crate::shared::inbox::Command;
@@ -54,6 +55,8 @@ pub struct Admin {
     pub world: Arc<World>,
     pub observed: Arc<Observed>,
     pub wakers: Vec<Arc<dyn Wake>>,
+    /// Where the plans come from: it knows the effective configuration.
+    pub source: Arc<dyn PlanSource>,
     /// To whoever reloads.
     pub orders: mpsc::Sender<Order>,
 }

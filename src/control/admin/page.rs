@@ -7,6 +7,7 @@ const LINKS: &[(&str, &str)] = &[
     ("/v1/lines", "every line"),
     ("/v1/groups", "every group"),
     ("/v1/events", "changes of lines' states, newest first"),
+    ("/v1/config", "the configuration with every default filled in"),
     ("/metrics", "OpenMetrics"),
     ("/healthz", "whether every shard turns"),
     ("/readyz", "whether every route has a live destination"),

@@ -1,5 +1,7 @@
 //! Where the admin API listens: a TCP address or a unix socket.
 
+#![allow(clippy::disallowed_types, reason = "the admin API listens on sockets of its own")]
+
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;

@@ -1,5 +1,7 @@
 //! Over real sockets, with shards that the tests play.
 
+#![allow(clippy::disallowed_types, reason = "tests ask over sockets")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::Ordering::{Relaxed, Release};
@@ -11,7 +13,7 @@ use super::super::changes::Changes;
 use super::super::clock;
 use super::super::observed::LineEvent;
 use super::super::reload::{Verdict, publish_first};
-use super::super::source::Fault;
+use super::super::source::{Fault, Loaded, Refused};
 use super::super::testing::{bind_but, connecting, listening, plan};
 use super::*;
 use crate::config::plan;
@@ -20,6 +22,25 @@ use crate::reason::{Closed, Drop as Dropped, Refusal};
 use crate::shared::counters::{Cold, Hot, ShardCounters};
 use crate::shared::status::{Cause, LineState};
 use crate::time::{Instant, Span};
+
+/// An effective configuration and nothing else.
+struct Toml;
+
+impl PlanSource for Toml {
+    fn load(&self, _: Option<&plan::Plan>) -> Result<Loaded, Refused> {
+        unreachable!("these tests answer reloads themselves")
+    }
+
+    fn taken(&self) {}
+
+    fn effective(&self) -> String {
+        "[switch]\nname = \"sw1\"\n[[member]]\nid = \"nac-east\"\n".to_owned()
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        "ringswitch.toml".into()
+    }
+}
 
 struct Served {
     world: Arc<World>,
@@ -42,7 +63,13 @@ async fn served() -> Served {
     let socket = socket::bind(&any).expect("free").expect("not off");
     let address = socket.name().strip_prefix("http://").expect("TCP").parse().expect("an address");
     let (sender, orders) = mpsc::channel(4);
-    let admin = Admin { world: world.clone(), observed: observed.clone(), wakers: Vec::new(), orders: sender };
+    let admin = Admin {
+        world: world.clone(),
+        observed: observed.clone(),
+        wakers: Vec::new(),
+        source: Arc::new(Toml),
+        orders: sender,
+    };
     let mut task = JoinSet::new();
     task.spawn(async move { serve(socket, Arc::new(admin)).await.expect("the socket is good") });
     Served { world, observed, orders, address, _task: task }
@@ -172,6 +199,13 @@ async fn metrics_are_openmetrics_of_every_line() {
     assert!(answer.head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"));
     assert!(answer.body.contains(r#"ringswitch_line_up{member="member",group="main",line="a-in"} 0"#));
     assert!(answer.body.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn the_effective_configuration_comes_as_json() {
+    let served = served().await;
+    let config = ask(served.address, "GET", "/v1/config").await.json();
+    assert_eq!(config, json!({"switch": {"name": "sw1"}, "member": [{"id": "nac-east"}]}));
 }
 
 #[tokio::test]
