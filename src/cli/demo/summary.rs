@@ -57,7 +57,7 @@ impl Summary {
         } else {
             "did not come back".to_owned()
         };
-        format!("{BROKEN_LINE} reset with {HELD} answers under way: {rerouted} came over its sibling; {back}")
+        format!("{BROKEN_LINE} reset with {HELD} answers under way: {rerouted} rerouted over its sibling; {back}")
     }
 
     fn conclusion(&self) -> &'static str {
@@ -83,7 +83,6 @@ impl fmt::Display for Summary {
             verdict.duplicates,
             verdict.late
         )?;
-        writeln!(f, "rerouted  {} answers over a sibling line", verdict.over_sibling)?;
         writeln!(f, "latency   {}", percentiles(&self.latency))?;
         writeln!(f, "line      {}", self.fate_of_line())?;
         writeln!(f, "          (requests that a switch has not read when its line is reset are lost with any switch;")?;

@@ -103,6 +103,10 @@ impl View {
 
     /// Leaves the last block where it is; what is printed next stands below it.
     pub fn end(&mut self) {
+        if self.drawn > 0 {
+            // Over a `^C` that the terminal may have echoed.
+            let _ = queue!(io::stdout(), cursor::MoveToColumn(0), Clear(ClearType::UntilNewLine));
+        }
         self.drawn = 0;
         self.medium = Medium::Nothing;
     }
@@ -124,7 +128,7 @@ fn total(scene: &Scene) -> Total {
 }
 
 fn per_second(count: u64, before: u64, span: Span) -> u64 {
-    if span == Span::ZERO { 0 } else { (count.saturating_sub(before) as f64 / span.as_secs_f64()) as u64 }
+    if span < Span::from_millis(100) { 0 } else { (count.saturating_sub(before) as f64 / span.as_secs_f64()) as u64 }
 }
 
 fn since(before: Option<&Scene>, scene: &Scene) -> Span {
