@@ -120,11 +120,11 @@ fn an_answer_of_the_old_connection_goes_over_the_newcomer() {
     let switch = payments(2, &nac, &host).start();
     let mut issuer = switch.join(&host, 1);
     for _ in 0..10 {
-        let mut terminal = Peer::connect(nac.address(1), nac.prefix());
+        let mut terminal = switch.join(&nac, 1);
         ask(&mut terminal, 5, "asked on the old connection");
         let request = issuer.receive();
         drop(terminal);
-        let mut newcomer = Peer::connect(nac.address(1), nac.prefix());
+        let mut newcomer = switch.join(&nac, 1);
         issuer.send_frame(&answer_swapped(&request, b"answered"));
         assert_eq!(message(&newcomer.receive()), b"answered");
     }

@@ -19,26 +19,44 @@ fn an_answer_prefers_the_line_of_its_request(shards: u16) {
     fates_add_up(&switch);
 }
 
-/// The requester's line breaks by reset or FIN; the answer goes out on its sibling.
+/// The requester's line is reset; the answer goes out on its sibling.
 fn an_answer_goes_over_a_sibling_when_its_line_broke(shards: u16) {
     let nac = Member::nac("nac").listen().listen();
     let host = Member::host("host").listen();
     let switch = payments(shards, &nac, &host).start();
     let mut sibling = switch.join(&nac, 2);
     let mut issuer = switch.join(&host, 1);
-    for (count, by_reset) in (1..).zip([true, false, true]) {
+    for count in 1..=3 {
         let mut terminal = switch.join(&nac, 1);
         ask(&mut terminal, 0x0042, "request on line 1");
         let request = issuer.receive();
-        if by_reset {
-            terminal.reset();
-        } else {
-            drop(terminal);
-        }
+        terminal.reset();
         switch.wait_line_state("nac-1", "listening");
         issuer.send_frame(&answer_swapped(&request, b"answer on line 2"));
         sibling.expect_frame(&tpdu(0x0042, NII, b"answer on line 2"));
         switch.wait_metric("answers_rerouted_total", &[], count);
+    }
+    fates_add_up(&switch);
+}
+
+/// A peer that closed whole looks like one that half-closed until something is written to it: what
+/// was written and never acknowledged goes out again, on the sibling.
+fn an_answer_survives_a_full_close_of_its_line(shards: u16) {
+    let nac = Member::nac("nac").listen().listen();
+    let host = Member::host("host").listen();
+    let switch = payments(shards, &nac, &host).start();
+    let mut sibling = switch.join(&nac, 2);
+    let mut issuer = switch.join(&host, 1);
+    for count in 1..=3 {
+        let mut terminal = switch.join(&nac, 1);
+        ask(&mut terminal, 0x0042, "request on line 1");
+        let request = issuer.receive();
+        drop(terminal);
+        issuer.send_frame(&answer_swapped(&request, b"answer on line 2"));
+        sibling.expect_frame(&tpdu(0x0042, NII, b"answer on line 2"));
+        switch.wait_line_state("nac-1", "listening");
+        let other_ways = ["answers_rerouted_total", "answers_resent_total"].map(|name| switch.metric(name, &[]));
+        assert_eq!(other_ways.iter().sum::<u64>(), count, "either sent elsewhere or sent again");
     }
     fates_add_up(&switch);
 }
@@ -235,6 +253,7 @@ fn a_request_is_never_sent_twice(shards: u16) {
 on_1_2_and_5_shards!(
     an_answer_prefers_the_line_of_its_request,
     an_answer_goes_over_a_sibling_when_its_line_broke,
+    an_answer_survives_a_full_close_of_its_line,
     a_hundred_answers_go_over_the_siblings,
     an_answer_is_held_for_a_newcomer,
     an_answer_held_too_long_is_dropped,

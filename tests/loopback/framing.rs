@@ -1,7 +1,7 @@
 //! Where a frame begins and ends: both prefixes, every limit, and what closes a line.
 
 use crate::harness::frames::numbered;
-use crate::harness::{Member, Peer, Prefix, Switch, World, eventually, fates_add_up};
+use crate::harness::{Member, Peer, Prefix, Switch, World, eventually, fates_add_up, receive_from_any};
 
 /// A pair of members of one profile, two lines each: frames cross it unread.
 fn pair(profile: &'static str, timer: &str) -> (Switch, Member, Member) {
@@ -156,7 +156,11 @@ fn a_flood_of_probes_does_not_disturb_a_neighbour() {
     let mut flooding = switch.join(&left, 1);
     for _ in 0..20 {
         flooding.send_raw(&b"0000".repeat(5_000));
-        still_carries(&mut neighbour, &mut other_side);
+        neighbour.send_frame(b"there");
+        other_side.expect_frame(b"there");
+        other_side.send_frame(b"and back");
+        let (_, back) = receive_from_any(&mut [&mut neighbour, &mut flooding]);
+        assert_eq!(back, b"and back");
     }
     switch.wait_metric("probes_received_total", &[("line", "left-1")], 100_000);
     fates_add_up(&switch);
@@ -220,6 +224,8 @@ fn a_line_broken_in_the_middle_of_a_frame_disturbs_nobody() {
         switch.wait_line_state("left-1", "listening");
         still_carries(&mut neighbour, &mut other_side);
     }
+    drop(neighbour);
+    switch.wait_line_state("left-2", "listening");
     let mut again = switch.join(&left, 1);
     still_carries(&mut again, &mut other_side);
     fates_add_up(&switch);

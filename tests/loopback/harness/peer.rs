@@ -64,6 +64,8 @@ pub struct Peer {
     /// Received; up to `taken` it has been handed out as frames.
     inbox: Vec<u8>,
     taken: usize,
+    /// The reset came before the connect had returned: the switch is that quick at times.
+    reset_at_once: bool,
 }
 
 impl Peer {
@@ -89,10 +91,10 @@ impl Peer {
         if to.is_ipv4() {
             socket.bind(&SocketAddr::new(IpAddr::V4(source), 0).into()).expect("a loopback source address");
         }
-        socket
-            .connect_timeout(&to.into(), PATIENCE)
-            .unwrap_or_else(|error| panic!("connecting from {source} to {to}: {error}"));
-        Self::over(socket.into(), prefix)
+        let connected = socket.connect_timeout(&to.into(), PATIENCE);
+        let reset_at_once = matches!(&connected, Err(error) if error.kind() == ErrorKind::ConnectionReset);
+        assert!(connected.is_ok() || reset_at_once, "connecting from {source} to {to}: {connected:?}");
+        Self { reset_at_once, ..Self::over(socket.into(), prefix) }
     }
 
     /// Tries once; `None` where the connect itself is refused.
@@ -104,7 +106,7 @@ impl Peer {
         stream.set_nodelay(true).expect("TCP");
         // A switch that stops reading must fail a test, not hang it.
         stream.set_write_timeout(Some(PATIENCE)).expect("a time-out above zero");
-        Self { stream, prefix, inbox: Vec::new(), taken: 0 }
+        Self { stream, prefix, inbox: Vec::new(), taken: 0, reset_at_once: false }
     }
 
     pub fn local(&self) -> SocketAddr {
@@ -140,6 +142,9 @@ impl Peer {
 
     /// The next frame, probes included.
     pub fn arrival(&mut self, within: Duration) -> Arrival {
+        if self.reset_at_once {
+            return Arrival::Reset;
+        }
         let deadline = Instant::now() + within;
         loop {
             if let Some(frame) = self.take_frame() {
