@@ -2,6 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "threads are made here")]
 
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{self, ExitCode};
@@ -10,43 +13,36 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::Notify;
 
+use crate::config::Host;
 use crate::control::admin::socket::{self, Socket};
+use crate::control::configured::Configured;
 use crate::control::listeners::Bind;
 use crate::control::log::Log;
 use crate::control::reload::publish_first;
 use crate::control::source::{Fault, Loaded, PlanSource, Refused};
 use crate::control::{Control, End, Manner};
-use crate::ring::Wake;
+use crate::ring::sockets;
+use crate::shard::cpu;
+use crate::shard::thread::Prepared;
 use crate::shared::published::World;
 use crate::shared::status::LineState;
 
-/// The shards of a switch: their threads and how to wake them, by number.
-pub struct Shards {
-    pub threads: Vec<JoinHandle<()>>,
-    pub wakers: Vec<Arc<dyn Wake>>,
+/// What this machine adds to a configuration: its name, and the processors that the process may use.
+pub fn host() -> Host {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = if name.trim().is_empty() { "ringswitch" } else { name.trim() };
+    Host { name: name.to_owned(), cpus: cpu::allowed().map_or(1, |cpus| cpus.len()) }
 }
 
-/// Where the plans of the configuration at `config` come from.
-fn plan_source(config: &Path) -> Arc<dyn PlanSource> {
-    let _ = config;
-    todo!("the files of the configuration")
-}
-
-/// How lines' listeners are bound.
-fn bind() -> Arc<Bind> {
-    todo!("ring::sockets::listen")
-}
-
-/// Starts a shard for each of `world.shards` and returns once all of them run. Their commands (the
-/// listeners of the first plan) wait in the inbox.
-fn start_shards(world: &Arc<World>) -> io::Result<Shards> {
-    let _ = world;
-    todo!("the shards")
+/// Numbers of requests begin at random, so that after a restart an old answer hardly meets a new
+/// request; reconnects are jittered by it, too.
+fn seed() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// `ringswitch run`: the switch in the foreground.
 pub fn run(config: &Path) -> ExitCode {
-    let started = match Started::new(plan_source(config), Manner::Process) {
+    let started = match Started::new(Arc::new(Configured::file(config, host())), Manner::Process) {
         Ok(started) => started,
         Err(refused) => {
             complain(&refused);
@@ -86,12 +82,14 @@ impl Started {
         };
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let admin = socket::bind(&plan.settings.admin).map_err(of_host)?;
-        let bind = bind();
+        // Whatever the kernel refuses, it refuses before a port is bound.
+        let rings = Prepared::new(&plan.settings).map_err(|refused| of_host(refused.to_string()))?;
+        let wakers = rings.wakers();
+        let bind: Arc<Bind> = Arc::new(|address| sockets::listen(address, sockets::BACKLOG));
         let opening = publish_first(plan, &*bind, &file)?;
         source.taken();
-        let started = start_shards(&opening.world);
-        let Shards { threads, wakers } =
-            started.map_err(|error| of_host(format!("the shards cannot start: {error}")))?;
+        let started = rings.start(&opening.world, seed());
+        let threads = started.map_err(|error| of_host(format!("the shards cannot start: {error}")))?;
         let control = Control { opening, wakers, source, bind, admin, log: log.map(Arc::new), manner };
         Ok(Self { control, threads })
     }

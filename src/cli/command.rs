@@ -4,16 +4,23 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use hyper::Method;
 use serde::de::DeserializeOwned;
 
 use super::address;
 use super::args::{self, CheckArgs, Command, DemoArgs, LineArgs, LookArgs, ReloadArgs, SimulateArgs, WhichArgs};
+use super::check;
 use super::client::{self, Answer};
+use super::demo::{self, DemoOptions, DemoSwitch};
+use super::simulate::{self, SimulateOptions};
 use super::{groups, lines, reload, status};
-use crate::app;
+use crate::app::{self, Embedded};
+use crate::config::plan::Plan;
 use crate::control::admin::views::{Group, Line, LineAnswer, ReloadAnswer, Status};
+use crate::control::configured::Configured;
+use crate::control::source::PlanSource;
 
 /// Where nobody says how wide the terminal is (a pipe, a file), nothing is left out.
 const UNBOUNDED: usize = usize::MAX;
@@ -55,18 +62,75 @@ fn dispatch(command: Command) -> Result<ExitCode, String> {
 }
 
 fn check(args: &CheckArgs) -> ExitCode {
-    let _ = args;
-    todo!("cli::check")
+    let options = check::Options { strict: args.strict, dump: args.dump };
+    let report = check::check(&args.config, &app::host(), options);
+    report.complaints.iter().for_each(|complaint| complain(complaint));
+    if report.fine {
+        print(&report.output);
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn demo(args: &DemoArgs) -> ExitCode {
-    let _ = args;
-    todo!("cli::demo")
+    demo::run(&DemoOptions { duration: args.duration }, &|text| {
+        let source = Arc::new(Configured::text("demo.toml", text, app::host()));
+        let switch = Embedded::start(source).map_err(|refused| refused.to_string())?;
+        let plan = Arc::clone(&switch.world.current().plan);
+        Ok(Box::new(Demonstrated { plan, switch }))
+    })
+}
+
+/// The switch that the demo shows: the real one, in this process.
+struct Demonstrated {
+    plan: Arc<Plan>,
+    switch: Embedded,
+}
+
+impl DemoSwitch for Demonstrated {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn status_page(&self) -> String {
+        self.switch.admin.clone()
+    }
+
+    fn lines_up(&self) -> usize {
+        self.switch.lines_up()
+    }
+
+    fn stop(self: Box<Self>) {
+        if let Err(error) = self.switch.stop() {
+            complain(&format!("ringswitch: the control thread failed: {error}"));
+        }
+    }
 }
 
 fn simulate(args: &SimulateArgs) -> ExitCode {
-    let _ = args;
-    todo!("cli::simulate")
+    let source = Configured::file(&args.config, app::host());
+    let plan = match source.load(None) {
+        Ok(loaded) => loaded.plan,
+        Err(refused) => {
+            refused.faults.iter().for_each(|fault| complain(&fault.to_string()));
+            return ExitCode::FAILURE;
+        }
+    };
+    let args = args.clone();
+    let options = SimulateOptions {
+        member: args.member,
+        window: args.window,
+        rate: args.rate,
+        duration: args.duration,
+        count: args.count,
+        size: args.size,
+        bind: args.bind,
+        answer_within: None,
+        copy_addresses: false,
+        json: args.json,
+    };
+    simulate::run(&plan, &options)
 }
 
 fn look<T: DeserializeOwned>(

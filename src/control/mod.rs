@@ -6,6 +6,7 @@
 pub mod admin;
 pub mod changes;
 pub mod clock;
+pub mod configured;
 pub mod descriptors;
 pub mod events;
 pub mod files;

@@ -1,0 +1,33 @@
+//! The built binary over real sockets on loopback, as an outside checker sees it. `tests/README.md`
+//! says which test answers which question.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests stand outside of the switch: real clocks, threads and sockets are their business"
+)]
+
+mod harness;
+
+mod admin;
+mod admission;
+mod answers;
+mod backup;
+mod balance;
+mod check;
+mod commands;
+mod connecting;
+mod framing;
+mod metrics;
+mod pairs;
+mod pausing;
+mod privacy;
+mod probes;
+mod reload;
+mod reload_lines;
+mod requests;
+mod simplex;
+mod split_frames;
+mod station;
+mod stopping;
+mod tpdu;
