@@ -144,6 +144,7 @@ impl<R: Ring> Shard<R> {
             }
             let bytes = self.ring.memory().received.bytes(region.buffer, region.offset + taken, step);
             inlet.push(bytes, now);
+            self.note_memory(0, u64::from(step));
             taken += step;
         }
         self.feed_inlet(index);

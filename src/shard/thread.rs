@@ -64,9 +64,22 @@ impl Prepared {
 fn run(id: ShardId, ring: Dormant, world: Arc<World>, post: Post, cpu: usize, seed: u64) {
     // A cpuset that shrank meanwhile leaves the thread unpinned: slower, not wrong.
     let _ = cpu::pin(cpu);
+    let _guard = WholeOrNothing;
     let ring = ring.enable().unwrap_or_else(|refused| panic!("shard {}: {refused}", id.0));
     let mut shard = Shard::new(id, ring, world, post, seed);
     while shard.turn() == Turn::Go {}
+}
+
+/// A shard that fails an assertion takes the process down: members would wait for a shard that is
+/// not there, and whoever supervises the process would not know.
+struct WholeOrNothing;
+
+impl Drop for WholeOrNothing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
 }
 
 /// A mailbox for each ordered pair of shards, and each shard's ends of them.

@@ -45,13 +45,12 @@ impl RouteMap {
         }
     }
 
-    /// Both directions: each is the other's counterpart, and each is led to.
+    /// Both directions: each is the other's counterpart.
     fn pair(&mut self, from: &[GroupId], to: &[GroupId]) {
         for (one, other) in from.iter().zip(to) {
             self.counterparts.insert(*one, *other);
             self.counterparts.insert(*other, *one);
         }
-        self.answering.extend(from);
     }
 
     /// The group that `group`'s frames go to unread.
