@@ -83,9 +83,10 @@ fn mc6_4_1_2c_a_server_responds_at_once_to_a_connect_request() {
     let switch = payments(2, &nac, &host).start();
     let mut issuer = switch.join(&host, 1);
     for _ in 0..20 {
-        // The old connection has only just been closed, and no time passes.
+        // The old connection has only just ended, and no time passes.
         let mut terminal = Peer::connect(nac.address(1), Prefix::Bin2);
         round_trip(&mut terminal, &mut [&mut issuer], 1, "admitted, not refused");
+        terminal.end(false);
     }
 }
 
@@ -182,7 +183,7 @@ fn tv4_3_1_3c_the_listening_side_listens_again_and_responds_at_once() {
         let mut line = Peer::connect(platform.address(1), Prefix::Ascii4);
         line.send_frame(b"over a new connection");
         other.expect_frame(b"over a new connection");
-        line.reset();
+        line.end(true);
     }
     switch.wait_line_state("platform-1", "listening");
 }

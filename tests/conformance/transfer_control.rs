@@ -57,7 +57,7 @@ fn mp1_4_5_2b_an_answer_may_come_back_on_any_line() {
 fn mp1_4_5_2c_what_a_broken_line_lost_times_out() {
     let nac = Member::nac("nac").listen();
     let host = Member::host("host").listen();
-    let switch = payments(2, &nac, &host).timer(r#"answer_within = "500ms""#).start();
+    let switch = payments(2, &nac, &host).timer(r#"answer_within = "2s""#).start();
     let mut terminal = switch.join(&nac, 1);
     let mut issuer = switch.join(&host, 1);
     ask(&mut terminal, 1, "lost with the host's line");

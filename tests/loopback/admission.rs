@@ -93,13 +93,32 @@ fn a_second_connection_is_reset_while_the_first_lives(shards: u16) {
     round_trip(&mut sibling, &mut [&mut issuer], 1, "each port carries one of its own");
 }
 
-/// A member that closes and reconnects at once must get in, though its FIN may only just be arriving.
-fn a_quick_reconnect_is_admitted(shards: u16) {
+/// An end that has arrived in the kernel frees the port, whether or not the switch has seen it yet.
+fn a_connection_that_has_ended_occupies_nothing(shards: u16) {
     let nac = Member::nac("nac").listen();
     let host = Member::host("host").listen();
     let switch = payments(shards, &nac, &host).start();
     let mut issuer = switch.join(&host, 1);
     for turn in 0..40_u16 {
+        let mut terminal = Peer::connect(nac.address(1), nac.prefix());
+        round_trip(&mut terminal, &mut [&mut issuer], turn + 1, "after a quick reconnect");
+        terminal.end(turn % 2 == 0);
+    }
+    assert_eq!(refused(&switch, "occupied"), 0);
+    fates_add_up(&switch);
+}
+
+/// A member that closes and reconnects at once must get in, though its FIN may only just be arriving.
+///
+/// On a machine of several CPUs the new connection's SYN overtakes the old one's FIN or reset about
+/// once in 200 times under load, by up to 20 ms even on loopback. A switch that looks at the old
+/// connection only once refuses the owner then; it has to look again before it refuses.
+fn an_owner_gets_in_while_its_fin_is_just_arriving(shards: u16) {
+    let nac = Member::nac("nac").listen();
+    let host = Member::host("host").listen();
+    let switch = payments(shards, &nac, &host).start();
+    let mut issuer = switch.join(&host, 1);
+    for turn in 0..100_u16 {
         let mut terminal = Peer::connect(nac.address(1), nac.prefix());
         round_trip(&mut terminal, &mut [&mut issuer], turn + 1, "after a quick reconnect");
         if turn % 2 == 0 {
@@ -123,7 +142,7 @@ fn an_answer_of_the_old_connection_goes_over_the_newcomer() {
         let mut terminal = switch.join(&nac, 1);
         ask(&mut terminal, 5, "asked on the old connection");
         let request = issuer.receive();
-        drop(terminal);
+        terminal.end(false);
         let mut newcomer = switch.join(&nac, 1);
         issuer.send_frame(&answer_swapped(&request, b"answered"));
         assert_eq!(message(&newcomer.receive()), b"answered");
@@ -162,5 +181,6 @@ fn with_replace_after_a_connection_in_use_is_kept() {
 on_1_2_and_5_shards!(
     a_stranger_is_reset_and_the_owner_gets_in,
     a_second_connection_is_reset_while_the_first_lives,
-    a_quick_reconnect_is_admitted,
+    a_connection_that_has_ended_occupies_nothing,
+    an_owner_gets_in_while_its_fin_is_just_arriving,
 );

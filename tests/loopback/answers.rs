@@ -148,7 +148,7 @@ fn an_answer_held_too_long_is_dropped(shards: u16) {
 fn a_late_answer_reaches_nobody(shards: u16) {
     let nac = Member::nac("nac").listen();
     let host = Member::host("host").listen();
-    let switch = payments(shards, &nac, &host).timer(r#"answer_within = "1s""#).start();
+    let switch = payments(shards, &nac, &host).timer(r#"answer_within = "2s""#).start();
     let mut terminal = switch.join(&nac, 1);
     let mut issuer = switch.join(&host, 1);
     ask(&mut terminal, 1, "request");

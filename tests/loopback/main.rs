@@ -10,11 +10,14 @@
 mod harness;
 
 mod admin;
+mod admin_lines;
 mod admission;
 mod answers;
 mod backup;
 mod balance;
 mod check;
+mod check_faults;
+mod check_files;
 mod commands;
 mod connecting;
 mod framing;

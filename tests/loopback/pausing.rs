@@ -99,15 +99,15 @@ fn a_pair_that_does_not_read_stalls_only_its_counterpart(shards: u16) {
 fn a_pause_longer_than_the_silence_limit_closes_nothing(shards: u16) {
     let [a, x] = ["a", "x"].map(|id| Member::plain(id).key("probe = false").listen());
     let world = World::new(shards).limit(SMALL_QUEUE).member(&a).member(&x.clone().key("expect = false"));
-    let world = world.timer(r#"silent_after = "500ms""#).timer(r#"probe_after = "100ms""#);
-    let switch = world.timer(r#"partial_within = "300ms""#).route("a", "x").start();
+    let world = world.timer(r#"silent_after = "1s""#).timer(r#"probe_after = "100ms""#);
+    let switch = world.timer(r#"partial_within = "1s""#).route("a", "x").start();
     let mut stuck = Peer::connect_with_receive_buffer(x.address(1), x.prefix(), SMALL_BUFFER);
     switch.wait_joined("x-1", 1);
     let flooding = switch.join(&a, 1);
     let flood = Flood::on(&flooding, |number| numbered(number, FRAME));
     flood.wait_paused();
-    // Paused for three times the limit, seen from outside.
-    let paused_until = Instant::now() + Duration::from_millis(1500);
+    // Paused for more than twice the limit, seen from outside.
+    let paused_until = Instant::now() + Duration::from_millis(2500);
     while Instant::now() < paused_until {
         assert_eq!(switch.line_state("a-1"), "up");
         std::thread::sleep(crate::harness::LOOK_AGAIN);

@@ -33,7 +33,7 @@ fn forwarded_dropped_and_unmatched_frames_leave_no_trace() {
     let nac = Member::nac("nac").listen();
     let host = Member::host("host").listen();
     let world = World::new(2).member(&nac).member(&host).route_nii("nac", "host", "0003");
-    let switch = world.setting(r#"log = "json""#).timer(r#"answer_within = "1s""#).start();
+    let switch = world.setting(r#"log = "json""#).timer(r#"answer_within = "2s""#).start();
     let mut terminal = switch.join(&nac, 1);
     let mut issuer = switch.join(&host, 1);
     terminal.send_frame(&tpdu(NII, 1, &planted()));

@@ -169,7 +169,7 @@ fn timers_and_routes_change_with_the_connection_kept() {
     let spare_nac = Member::nac("spare").listen();
     let world = World::new(2).member(&nac).member(&host).member(&other).member(&spare_nac);
     let before = world.clone().route("nac", "host").route("spare", "other");
-    let after = world.timer(r#"answer_within = "300ms""#).route("nac", "other").route("spare", "host");
+    let after = world.timer(r#"answer_within = "2s""#).route("nac", "other").route("spare", "host");
     let switch = before.start();
     let mut terminal = switch.join(&nac, 1);
     let mut first = switch.join(&host, 1);

@@ -8,9 +8,11 @@
 use std::time::{Duration, Instant};
 
 pub mod command;
+pub mod door;
 pub mod frames;
 pub mod host;
 pub mod http;
+pub mod kernel;
 pub mod ledger;
 pub mod metrics;
 pub mod peer;
@@ -20,10 +22,11 @@ pub mod switch;
 pub mod vectors;
 pub mod world;
 
+pub use door::Door;
 pub use frames::{answer_copied, answer_swapped, message, station, tpdu};
 pub use host::AnsweringHost;
 pub use ledger::fates_add_up;
-pub use peer::{Arrival, Door, Peer, Prefix, receive_from_any};
+pub use peer::{Arrival, Peer, Prefix, receive_from_any};
 pub use scene::{NII, ask, payments, round_trip};
 pub use switch::Switch;
 pub use world::{Member, World};

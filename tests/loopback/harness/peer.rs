@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use super::{ABSENCE, PATIENCE, ports};
+use super::{ABSENCE, PATIENCE, kernel};
 
 /// How a frame's length is written in front of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -249,42 +249,20 @@ impl Peer {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
     }
 
+    /// Closes, by FIN or reset, and waits until the kernel has seen it on the switch's side.
+    pub fn end(self, by_reset: bool) {
+        let (side, other) = (self.remote(), self.local());
+        if by_reset {
+            self.reset();
+        } else {
+            drop(self);
+        }
+        kernel::wait_end_arrived(side, other);
+    }
+
     /// A second handle to the same connection, for a thread that only writes.
     pub fn writer(&self) -> TcpStream {
         self.stream.try_clone().expect("a descriptor")
-    }
-}
-
-/// Where a member waits for the switch to connect.
-pub struct Door {
-    listener: std::net::TcpListener,
-    prefix: Prefix,
-}
-
-impl Door {
-    pub fn open(prefix: Prefix) -> Self {
-        Self::open_at(ports::free(), prefix)
-    }
-
-    pub fn open_at(address: SocketAddr, prefix: Prefix) -> Self {
-        let listener = super::eventually("the port is free again", || std::net::TcpListener::bind(address).ok());
-        listener.set_nonblocking(true).expect("a socket");
-        Self { listener, prefix }
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.listener.local_addr().expect("bound")
-    }
-
-    pub fn try_accept(&self) -> Option<Peer> {
-        let (stream, _) = self.listener.accept().ok()?;
-        stream.set_nonblocking(false).expect("a socket");
-        Some(Peer::over(stream, self.prefix))
-    }
-
-    /// The switch's next connection, which must come.
-    pub fn accept(&self) -> Peer {
-        super::eventually("the switch connects", || self.try_accept())
     }
 }
 

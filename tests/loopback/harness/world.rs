@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use super::peer::{Door, Prefix};
+use super::door::Door;
+use super::peer::Prefix;
 use super::{Switch, ports};
 
 /// One `[[member]]`.
