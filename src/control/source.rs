@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub trait PlanSource: Send + Sync {
 /// A configuration without faults.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     pub warnings: Vec<Fault>,
 }
 
@@ -38,6 +39,19 @@ pub struct Loaded {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
     pub faults: Vec<Fault>,
+}
+
+impl fmt::Display for Refused {
+    /// One fault a line, as `check` writes them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in self.faults.iter().enumerate() {
+            if at > 0 {
+                writeln!(f)?;
+            }
+            fault.fmt(f)?;
+        }
+        Ok(())
+    }
 }
 
 /// One fault and its place. What has no place in a file (a port that is taken) has line 0.
