@@ -45,7 +45,7 @@ pub fn run(config: &Path) -> ExitCode {
     let started = match Started::new(Arc::new(Configured::file(config, host())), Manner::Process) {
         Ok(started) => started,
         Err(refused) => {
-            complain(&refused);
+            let _ = writeln!(io::stderr(), "{refused}");
             return ExitCode::FAILURE;
         }
     };
@@ -148,13 +148,5 @@ impl Embedded {
     pub fn stop(self) -> io::Result<End> {
         self.stop.notify_one();
         self.control.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    }
-}
-
-/// As `check` writes them.
-fn complain(refused: &Refused) {
-    let mut output = io::stderr().lock();
-    for fault in &refused.faults {
-        let _ = writeln!(output, "{fault}");
     }
 }

@@ -28,7 +28,7 @@ struct Files(Mutex<Plan>);
 
 impl PlanSource for Files {
     fn load(&self, _: Option<&Plan>) -> Result<Loaded, Refused> {
-        Ok(Loaded { plan: self.0.lock().clone(), warnings: Vec::new() })
+        Ok(Loaded { plan: Arc::new(self.0.lock().clone()), warnings: Vec::new() })
     }
 
     fn taken(&self) {}
@@ -61,7 +61,7 @@ fn start(plan: Plan) -> Switch {
     let files = Arc::new(Files(Mutex::new(plan.clone())));
     let admin = socket::bind(&plan.settings.admin).expect("free");
     let bind = bind_but(0);
-    let opening = publish_first(plan, &*bind, "ringswitch.toml").expect("opens");
+    let opening = publish_first(Arc::new(plan), &*bind, "ringswitch.toml").expect("opens");
     let (world, stop) = (opening.world.clone(), Arc::new(Notify::new()));
     let manner = Manner::Embedded { stop: stop.clone() };
     let control = Control { opening, wakers: Vec::new(), source: files.clone(), bind, admin, log: None, manner };

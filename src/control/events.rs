@@ -96,7 +96,7 @@ mod tests {
     use crate::time::Instant;
 
     fn pump(plan: Plan) -> Pump {
-        let opening = publish_first(plan, &*bind_but(0), "f").expect("nothing to bind");
+        let opening = publish_first(Arc::new(plan), &*bind_but(0), "f").expect("nothing to bind");
         Pump::new(opening.world, Arc::new(Observed::new(opening.known)))
     }
 

@@ -67,12 +67,12 @@ pub struct Opening {
 ///
 /// # Errors
 /// Every fault of this host: too few descriptors, addresses that cannot be bound.
-pub fn publish_first(plan: Plan, bind: &Bind, file: &str) -> Result<Opening, Refused> {
+pub fn publish_first(plan: Arc<Plan>, bind: &Bind, file: &str) -> Result<Opening, Refused> {
     enough_descriptors(&plan, file)?;
     let listeners = Listeners::default().for_plan(&plan, &[], bind, file).map_err(|faults| Refused { faults })?;
     let shards = usize::from(plan.settings.shards);
     let mut known = KnownLines::default();
-    let first = states::published(None, Arc::new(plan), &mut known);
+    let first = states::published(None, plan, &mut known);
     let mut reservations = Reservations::default();
     reservations.prepare(&first);
     let world = Arc::new(World::new(first, shards));
@@ -152,7 +152,7 @@ impl Reloader {
         }
     }
 
-    async fn checked(&self) -> Result<(u64, Changes, Plan, Vec<Fault>), Refused> {
+    async fn checked(&self) -> Result<(u64, Changes, Arc<Plan>, Vec<Fault>), Refused> {
         let previous = self.world.current();
         let (source, running) = (self.source.clone(), previous.plan.clone());
         // Files may lie on a disk that hangs; the admin API must answer meanwhile.
@@ -179,10 +179,10 @@ impl Reloader {
         enough_descriptors(new, &file)
     }
 
-    async fn apply(&mut self, plan: Plan) -> Result<(u64, Vec<usize>), Vec<Fault>> {
+    async fn apply(&mut self, plan: Arc<Plan>) -> Result<(u64, Vec<usize>), Vec<Fault>> {
         let listeners = self.listeners.for_plan(&plan, &self.retired, &*self.bind, &self.file())?;
         let previous = self.world.current();
-        let next = states::published(Some(&previous), Arc::new(plan), &mut self.observed.known.lock());
+        let next = states::published(Some(&previous), plan, &mut self.observed.known.lock());
         let epoch = next.epoch;
         self.reservations.prepare(&next);
         hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);

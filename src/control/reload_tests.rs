@@ -31,7 +31,7 @@ impl Files {
 impl PlanSource for Files {
     fn load(&self, _: Option<&Plan>) -> Result<Loaded, Refused> {
         let plan = self.says.lock().clone().expect("the test said something")?;
-        Ok(Loaded { plan, warnings: Vec::new() })
+        Ok(Loaded { plan: Arc::new(plan), warnings: Vec::new() })
     }
 
     fn taken(&self) {
@@ -65,7 +65,7 @@ struct Bench {
 }
 
 fn bench(first: Plan, bind: Arc<Bind>) -> Bench {
-    let opening = publish_first(first, &*bind, "ringswitch.toml").expect("can be opened");
+    let opening = publish_first(Arc::new(first), &*bind, "ringswitch.toml").expect("can be opened");
     let observed = Arc::new(Observed::new(opening.known.clone()));
     let (world, files, bell) = (opening.world.clone(), Arc::new(Files::default()), Arc::new(Bell::default()));
     let reloader = Reloader::new(opening, observed.clone(), vec![bell.clone()], files.clone(), bind);

@@ -98,6 +98,8 @@ impl Control {
         let (orders, taken) = mpsc::channel(ORDERS);
         let admin = Admin { world: world.clone(), observed: observed.clone(), wakers: wakers.clone(), source, orders };
         let switch = Switch { world, observed, wakers, orders: admin.orders.clone() };
+        // Kept to the last: the log ends with whoever drops it last.
+        let _log = log.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(pump(switch.world.clone(), switch.observed.clone()));
         tasks.spawn(reload(reloader, taken, switch.clone(), log));

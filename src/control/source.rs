@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +31,7 @@ pub trait PlanSource: Send + Sync {
 /// A configuration without faults.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     pub warnings: Vec<Fault>,
 }
 
@@ -41,9 +42,10 @@ pub struct Refused {
 }
 
 impl fmt::Display for Refused {
+    /// One fault a line, as `check` writes them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, fault) in self.faults.iter().enumerate() {
-            if nth > 0 {
+        for (at, fault) in self.faults.iter().enumerate() {
+            if at > 0 {
                 writeln!(f)?;
             }
             fault.fmt(f)?;

@@ -16,7 +16,7 @@ use super::super::reload::{Verdict, publish_first};
 use super::super::source::{Fault, Loaded, Refused};
 use super::super::testing::{bind_but, connecting, listening, plan};
 use super::*;
-use crate::config::plan;
+use crate::config;
 use crate::ids::LineId;
 use crate::reason::{Closed, Drop as Dropped, Refusal};
 use crate::shared::counters::{Cold, Hot, ShardCounters};
@@ -27,7 +27,7 @@ use crate::time::{Instant, Span};
 struct Toml;
 
 impl PlanSource for Toml {
-    fn load(&self, _: Option<&plan::Plan>) -> Result<Loaded, Refused> {
+    fn load(&self, _: Option<&config::plan::Plan>) -> Result<Loaded, Refused> {
         unreachable!("these tests answer reloads themselves")
     }
 
@@ -52,14 +52,14 @@ struct Served {
 
 /// A switch with a listening and a connecting line, and a shard that has just turned.
 async fn served() -> Served {
-    let opening =
-        publish_first(plan(&[connecting("b-out", 7002), listening("a-in", 7001)]), &*bind_but(0), "f").expect("opens");
+    let plan = plan(&[connecting("b-out", 7002), listening("a-in", 7001)]);
+    let opening = publish_first(Arc::new(plan), &*bind_but(0), "f").expect("opens");
     let world = opening.world.clone();
     let observed = Arc::new(Observed::new(opening.known.clone()));
     world.shards[0].last_turn.store(clock::now().0, Relaxed);
     world.shards[0].applied.store(1, Release);
     while world.inbox.commands[0].pop().is_some() {}
-    let any = plan::Admin::Tcp("127.0.0.1:0".parse().expect("an address"));
+    let any = config::plan::Admin::Tcp("127.0.0.1:0".parse().expect("an address"));
     let socket = socket::bind(&any).expect("free").expect("not off");
     let address = socket.name().strip_prefix("http://").expect("TCP").parse().expect("an address");
     let (sender, orders) = mpsc::channel(4);
