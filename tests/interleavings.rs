@@ -1,5 +1,10 @@
 //! Every interleaving (with up to three preemptions) of a few threads in the lock-free tables, and
 //! every value that the orderings written in them let a thread read. See `scripts/loom.sh`.
+//!
+//! What loom does not try: a load that sees a store which is executed later (load buffering). The
+//! Acquire with which a slot is claimed and the Release with which it is freed guard against just
+//! that (an answer that reads the next request's NII), so they are argued in the code, not shown
+//! here.
 #![cfg(ringswitch_loom)]
 
 use std::sync::Arc;

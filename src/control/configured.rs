@@ -1,6 +1,7 @@
 //! Plans from the operator's files, or from a text that is part of the program.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -77,7 +78,7 @@ impl PlanSource for Configured {
         let before = state.running.as_ref().map(|read| &read.built);
         let built = config::build(&configuration, before, clock::now())
             .map_err(|full| Refused { faults: vec![Fault::without_place(self.name(), full.to_string())] })?;
-        let plan = Plan::clone(&built.plan);
+        let plan = Arc::clone(&built.plan);
         state.loaded = Some(Read { built, configuration, matched });
         Ok(Loaded { plan, warnings: reading.warnings.into_iter().map(fault).collect() })
     }

@@ -102,8 +102,9 @@ impl GroupTable {
             }
         }
         larger.waiters.copy(&self.waiters);
+        // Far ahead, so that no change made to this table meanwhile leads to the same number.
         // Relaxed: nobody else has the new table yet.
-        larger.counts.version.store(self.version().wrapping_add(1), Ordering::Relaxed);
+        larger.counts.version.store(self.version().wrapping_add(1 << 16), Ordering::Relaxed);
         larger.answer_bytes.store(self.answer_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         larger
     }

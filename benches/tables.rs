@@ -1,0 +1,316 @@
+//! What the shared tables cost: claiming and freeing numbers, picking a line, passing letters.
+//!
+//! Two-thread figures are of two shards that do the same at once, per operation of one of them; on
+//! a host with two processors they carry whatever else runs there.
+
+#![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts threads")]
+
+use std::hint::black_box;
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant as Clock};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ringswitch::config::plan::Tier;
+use ringswitch::ids::{LineId, ShardId};
+use ringswitch::shared::group_table::{GroupTable, Set};
+use ringswitch::shared::mailbox::{Sleeper, mailbox};
+use ringswitch::shared::response_table::{Claimer, ResponseTable, Waiting};
+use ringswitch::time::{Instant, Span};
+
+const REST: Span = Span::from_secs(45);
+const NOW: Instant = Instant(1 << 40);
+
+fn table() -> ResponseTable {
+    ResponseTable::new(65_000, REST, false, 0)
+}
+
+fn request(nth: u64) -> Waiting {
+    Waiting { line: LineId(nth as u32 & 0xffff), address: nth as u16, nii: 3, deadline: NOW + REST }
+}
+
+fn claim(table: &ResponseTable, hand: &mut Claimer, nth: u64) -> u16 {
+    table.claim(hand, request(nth), NOW).expect("numbers are free")
+}
+
+fn answer(table: &ResponseTable, hand: &mut Claimer, number: u16) {
+    let (_, seen) = table.look(number, NOW).expect("a request waits");
+    table.take(hand, number, seen, NOW).expect("nobody else answers");
+}
+
+/// Claims, and answers the oldest of `depth` that wait.
+fn claim_and_answer(table: &ResponseTable, depth: usize, times: u64) -> Duration {
+    let mut hand = Claimer::default();
+    let mut waiting: Vec<u16> = (0..depth as u64).map(|nth| claim(table, &mut hand, nth)).collect();
+    let start = Clock::now();
+    let mut oldest = 0;
+    for nth in 0..times {
+        answer(table, &mut hand, waiting[oldest]);
+        waiting[oldest] = claim(table, &mut hand, nth);
+        oldest = if oldest + 1 == depth { 0 } else { oldest + 1 };
+    }
+    let time = start.elapsed();
+    waiting.into_iter().for_each(|number| answer(table, &mut hand, number));
+    time
+}
+
+/// The same with answers in an order that no cache foresees.
+fn claim_and_answer_shuffled(table: &ResponseTable, depth: usize, times: u64) -> Duration {
+    let mut hand = Claimer::default();
+    let mut waiting: Vec<u16> = (0..depth as u64).map(|nth| claim(table, &mut hand, nth)).collect();
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    let start = Clock::now();
+    for nth in 0..times {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let which = (((random >> 32) * depth as u64) >> 32) as usize;
+        answer(table, &mut hand, waiting[which]);
+        waiting[which] = claim(table, &mut hand, nth);
+    }
+    let time = start.elapsed();
+    waiting.into_iter().for_each(|number| answer(table, &mut hand, number));
+    time
+}
+
+/// Runs the same on two threads at once; the longer time.
+fn on_two_threads(run: impl Fn() -> Duration + Sync) -> Duration {
+    let barrier = Barrier::new(2);
+    thread::scope(|scope| {
+        let run = || {
+            barrier.wait();
+            run()
+        };
+        let other = scope.spawn(run);
+        let mine = run();
+        mine.max(other.join().expect("the other thread"))
+    })
+}
+
+/// One shard claims, another answers: the cache lines move once for each chunk.
+fn claim_here_and_answer_there(times: u64) -> Duration {
+    const BATCH: u64 = 256;
+    let table = table();
+    let (mut numbers, mut asked) = mailbox(64 * 1024);
+    let mut time = Duration::ZERO;
+    thread::scope(|scope| {
+        let table = &table;
+        scope.spawn(move || {
+            let mut hand = Claimer::default();
+            let mut left = times;
+            while left > 0 {
+                let Some((head, _)) = asked.peek() else {
+                    std::hint::spin_loop();
+                    continue;
+                };
+                answer(table, &mut hand, head[0] as u16);
+                asked.pop();
+                asked.release();
+                left -= 1;
+            }
+        });
+        let mut hand = Claimer::default();
+        let start = Clock::now();
+        for nth in 0..times {
+            let number = loop {
+                if let Ok(number) = table.claim(&mut hand, request(nth), NOW) {
+                    break number;
+                }
+                numbers.publish();
+                thread::yield_now();
+            };
+            while numbers.push([number.into(), 0, 0, 0], &[]).is_err() {
+                numbers.publish();
+                thread::yield_now();
+            }
+            if nth.is_multiple_of(BATCH) {
+                numbers.publish();
+            }
+        }
+        numbers.publish();
+        time = start.elapsed();
+    });
+    time
+}
+
+fn responses(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("claim_and_answer");
+    group.throughput(Throughput::Elements(1));
+    let one = table();
+    group.bench_function("depth_1", |bench| bench.iter_custom(|times| claim_and_answer(&one, 1, times)));
+    for depth in [256, 8_192, 60_000] {
+        group.bench_function(format!("depth_{depth}_in_order"), |bench| {
+            bench.iter_custom(|times| claim_and_answer(&one, depth, times));
+        });
+        group.bench_function(format!("depth_{depth}_shuffled"), |bench| {
+            bench.iter_custom(|times| claim_and_answer_shuffled(&one, depth, times));
+        });
+    }
+    let two = table();
+    group.bench_function("two_threads_depth_256", |bench| {
+        bench.iter_custom(|times| on_two_threads(|| claim_and_answer(&two, 256, times)));
+    });
+    group.bench_function("claimed_by_one_answered_by_the_other", |bench| {
+        bench.iter_custom(claim_here_and_answer_there);
+    });
+    group.finish();
+    criterion.bench_function("look_for_nobody", |bench| {
+        let table = table();
+        bench.iter(|| black_box(&table).look(black_box(77), NOW).is_err());
+    });
+    criterion.bench_function("claim_from_a_full_table", |bench| {
+        let table = ResponseTable::new(100_000, REST, false, 0);
+        let mut hand = Claimer::default();
+        while table.claim(&mut hand, request(0), NOW).is_ok() {}
+        // The hand remembers it for a millisecond, in which a busy shard may ask a thousand times.
+        let mut nth = 0;
+        bench.iter(|| {
+            nth += 1;
+            table.claim(&mut hand, request(0), NOW + Span::from_micros(nth)).is_err()
+        });
+    });
+    criterion.bench_function("sweep_one_chunk", |bench| {
+        let table = table();
+        let mut hand = Claimer::default();
+        let deadline = NOW + Span::from_secs(60);
+        bench.iter_custom(|times| {
+            let mut time = Duration::ZERO;
+            for _ in 0..times {
+                // What was claimed was answered, as nearly always: the sweep finds nothing.
+                let number = table.claim(&mut hand, Waiting { deadline, ..request(1) }, NOW).expect("numbers are free");
+                answer(&table, &mut hand, number);
+                let start = Clock::now();
+                table.sweep(&mut hand, deadline, |_, _| unreachable!("it was answered"));
+                time += start.elapsed();
+            }
+            time
+        });
+    });
+}
+
+/// Reads a group as a pick does: the version, the working tier, then a live line that was not used
+/// of late and is not full.
+fn pick(table: &GroupTable, from: usize) -> Option<u16> {
+    black_box(table.version());
+    let tier = table.working_tier();
+    let words = table.words();
+    (0..words).map(|word| (from + word) % words).find_map(|at| {
+        let free = table.word(tier, at) & !table.word(Set::Full, at) & !table.word(Set::Used, at);
+        (free != 0).then(|| (64 * at) as u16 + free.trailing_zeros() as u16)
+    })
+}
+
+fn group_of(lines: u16) -> GroupTable {
+    let table = GroupTable::new(lines.into(), 2);
+    for position in 0..lines {
+        table.join(position, Tier::Trunk, true, true);
+    }
+    table
+}
+
+fn groups(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("group");
+    for lines in [8, 9_000] {
+        let table = group_of(lines);
+        group.bench_function(format!("pick_of_{lines}"), |bench| bench.iter(|| pick(black_box(&table), 0)));
+        group.bench_function(format!("is_live_of_{lines}"), |bench| bench.iter(|| black_box(&table).is_live()));
+        group.bench_function(format!("pick_of_{lines}_on_two_threads_marking"), |bench| {
+            bench.iter_custom(|times| {
+                on_two_threads(|| {
+                    let start = Clock::now();
+                    for _ in 0..times {
+                        match pick(&table, 0) {
+                            Some(position) => table.set_used(position),
+                            None => (0..table.words()).for_each(|at| table.clear_used(at, u64::MAX)),
+                        }
+                    }
+                    start.elapsed()
+                })
+            });
+        });
+    }
+    let table = group_of(1);
+    group.bench_function("wait_and_take_waiting", |bench| {
+        bench.iter(|| {
+            table.wait(ShardId(1));
+            table.take_waiting().count()
+        });
+    });
+    group.finish();
+}
+
+/// One turn's letters at a time, written and read on one thread: the copying alone.
+fn letters_of_a_turn(bytes: usize, batch: u64, times: u64) -> Duration {
+    let (mut producer, mut consumer) = mailbox(256 * 1024);
+    let payload = vec![7u8; bytes];
+    let mut out = vec![0u8; bytes];
+    let start = Clock::now();
+    for _ in 0..times.div_ceil(batch) {
+        for nth in 0..batch {
+            producer.push([nth; 4], &[&payload[..5], &payload[5..]]).expect("a turn fits");
+        }
+        producer.publish();
+        while let Some((_, [first, second])) = consumer.peek() {
+            out[..first.len()].copy_from_slice(first);
+            out[first.len()..].copy_from_slice(second);
+            consumer.pop();
+        }
+        consumer.release();
+    }
+    black_box(out);
+    start.elapsed()
+}
+
+/// The same between two threads that run all the time.
+fn letters_between_threads(bytes: usize, batch: u64, times: u64) -> Duration {
+    let (mut producer, mut consumer) = mailbox(256 * 1024);
+    let payload = vec![7u8; bytes];
+    let start = Clock::now();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut out = vec![0u8; bytes];
+            let mut left = times;
+            while left > 0 {
+                while let Some((_, [first, second])) = consumer.peek() {
+                    out[..first.len()].copy_from_slice(first);
+                    out[first.len()..].copy_from_slice(second);
+                    consumer.pop();
+                    left -= 1;
+                }
+                consumer.release();
+                std::hint::spin_loop();
+            }
+            black_box(out);
+        });
+        for nth in 0..times {
+            while producer.push([nth; 4], &[&payload[..5], &payload[5..]]).is_err() {
+                producer.publish();
+                thread::yield_now();
+            }
+            if nth.is_multiple_of(batch) {
+                producer.publish();
+            }
+        }
+        producer.publish();
+    });
+    start.elapsed()
+}
+
+fn mailboxes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("mailbox");
+    group.throughput(Throughput::Elements(1));
+    for (bytes, batch) in [(200, 1), (200, 64), (1_024, 64)] {
+        group.bench_function(format!("copies_of_{bytes}_bytes_in_batches_of_{batch}"), |bench| {
+            bench.iter_custom(|times| letters_of_a_turn(bytes, batch, times));
+        });
+        group.bench_function(format!("between_threads_{bytes}_bytes_in_batches_of_{batch}"), |bench| {
+            bench.iter_custom(|times| letters_between_threads(bytes, batch, times));
+        });
+    }
+    let sleeper = Sleeper::default();
+    group.bench_function("must_wake_nobody", |bench| bench.iter(|| black_box(&sleeper).must_wake()));
+    group.finish();
+}
+
+criterion_group!(benches, responses, groups, mailboxes);
+criterion_main!(benches);
