@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::plan::{Group, Line, Plan, Settings, Ways};
+use crate::config::plan::{Group, Header, Line, Plan, Settings};
 
 /// The difference between two plans, by line. Everything is in the order of names.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -139,13 +139,8 @@ fn keeping(old: &Line, new: &Line) -> Vec<&'static str> {
     ])
 }
 
-fn header(plan: &Plan, line: &Line) -> &'static str {
-    match plan.group(line.group).map(|group| &group.ways) {
-        // A group without routes reads nothing, whatever its header is called.
-        None | Some(Ways::Nowhere | Ways::Pair { .. }) => "none",
-        Some(Ways::Tpdu(_)) => "tpdu",
-        Some(Ways::Station { .. }) => "station",
-    }
+fn header(plan: &Plan, line: &Line) -> Option<Header> {
+    plan.group(line.group).map(|group| group.header)
 }
 
 fn settings(old: &Settings, new: &Settings) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::select;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
@@ -96,18 +97,26 @@ impl Control {
         let name = socket.as_ref().map_or_else(|| "off".to_owned(), Socket::name);
         let reloader = Reloader::new(opening, observed.clone(), wakers.clone(), source.clone(), bind);
         let (orders, taken) = mpsc::channel(ORDERS);
-        let admin = Admin { world: world.clone(), observed: observed.clone(), wakers: wakers.clone(), source, orders };
+        let pump = Arc::new(Mutex::new(Pump::new(world.clone(), observed.clone())));
+        let admin = Admin {
+            world: world.clone(),
+            observed: observed.clone(),
+            wakers: wakers.clone(),
+            source,
+            pump: pump.clone(),
+            orders,
+        };
         let switch = Switch { world, observed, wakers, orders: admin.orders.clone() };
         // Kept to the last: the log ends with whoever drops it last.
         let _log = log.clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(pump(switch.world.clone(), switch.observed.clone()));
+        tasks.spawn(look_again_and_again(pump.clone()));
         tasks.spawn(reload(reloader, taken, switch.clone(), log));
         tasks.spawn(serve_admin(socket, Arc::new(admin)));
         let end = switch.live(&name, &mut signals, &mut tasks).await;
         // Joined, so that what a task holds (a socket's name) is given back.
         tasks.shutdown().await;
-        Pump::new(switch.world, switch.observed).look();
+        pump.lock().look();
         tracing::info!(?end, "ended");
         Ok(end)
     }
@@ -215,10 +224,9 @@ impl Signals {
     }
 }
 
-async fn pump(world: Arc<World>, observed: Arc<Observed>) {
-    let mut pump = Pump::new(world, observed);
+async fn look_again_and_again(pump: Arc<Mutex<Pump>>) {
     loop {
-        pump.look();
+        pump.lock().look();
         sleep(events::LOOK).await;
     }
 }

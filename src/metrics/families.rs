@@ -43,6 +43,14 @@ const COLD: &[(&str, &str, Cold)] = &[
     ("requests_timed_out", "Requests of the line that were not answered in time", Cold::RequestsTimedOut),
 ];
 
+/// Families of the contract that nothing counts yet: announced, so that alerts can name them, and
+/// without a sample, so that nobody takes a zero for a measurement.
+const ANNOUNCED: &[(&str, &str)] = &[
+    ("answers_resent", "Answers sent again over another line after theirs broke (not built yet)"),
+    ("answers_resend_failed", "Answers that could not be sent again, by reason (not built yet)"),
+    ("rejects_made", "Rejected messages made for stations, by reason (not built yet)"),
+];
+
 /// Writes the families of one snapshot.
 pub struct Families<'e, 's> {
     encoder: DescriptorEncoder<'e>,
@@ -76,6 +84,9 @@ impl<'e, 's> Families<'e, 's> {
         self.by_reason("frames_malformed", "Bytes that never became a frame", malformed, |line| {
             &line.counts.malformed
         })?;
+        for (name, help) in ANNOUNCED {
+            self.counter(name, help)?;
+        }
         self.line_state_changes()
     }
 

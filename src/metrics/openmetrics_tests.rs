@@ -225,7 +225,7 @@ fn line() -> LineFacts {
     counts.dropped[Drop::Late.index()] = 9;
     LineFacts {
         labels: Labels { member: "issuer".into(), group: "main".into(), line: "issuer-in".into() },
-        place: Some(LinePlace { tier: Tier::Trunk, flow: Flow::Receive, shard: 0 }),
+        place: Some(LinePlace { id: 0, tier: Tier::Trunk, flow: Flow::Receive, shard: 0 }),
         state: LineState::Up,
         since: Instant(0),
         local: None,

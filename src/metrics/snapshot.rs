@@ -78,6 +78,8 @@ pub struct LineFacts {
 /// Where the plan puts a line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LinePlace {
+    /// Lines are listed in the order of the configuration.
+    pub id: u32,
     pub tier: Tier,
     pub flow: Flow,
     pub shard: u16,

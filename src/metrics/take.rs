@@ -56,7 +56,7 @@ fn line_facts(plan: &Plan, known: &KnownLines) -> Vec<LineFacts> {
     let place_of = |line: &KnownLine| {
         while planned.next_if(|next| next.name < line.labels.line).is_some() {}
         let next = planned.next_if(|next| next.name == line.labels.line)?;
-        Some(LinePlace { tier: next.tier, flow: next.flow, shard: next.shard.0 })
+        Some(LinePlace { id: next.id.0, tier: next.tier, flow: next.flow, shard: next.shard.0 })
     };
     let places: Vec<_> = known.iter().map(place_of).collect();
     known.iter().zip(places).map(|(line, place)| line_fact(line, place)).collect()

@@ -145,7 +145,8 @@ impl Delivery<'_> {
             }
             Place::There(shard) => {
                 ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_in, u64::from(run.frames));
-                let letter = Letter { to: forward.to.line, group: forward.group, run };
+                let letter =
+                    Letter { to: forward.to.line, group: forward.group, run, settles: forward.settles_there() };
                 if forward.unchanged {
                     self.post.send(shard, letter, &[source.bytes]);
                 } else {
@@ -206,6 +207,9 @@ impl Delivery<'_> {
             line.full = true;
             let (group, position) = (line.plan.group, line.plan.position);
             self.switch.group(group).shared.table.set_full(position);
+        }
+        if run.kind == Kind::Answer {
+            self.switch.tell_answer_bytes(to);
         }
         let wire = &mut self.wires[to as usize];
         if !wire.dirty {
@@ -276,7 +280,12 @@ impl Delivery<'_> {
         }
         let pick = self.switch.pick(group, Purpose::Answer, frames.len());
         match (pick, run.kind) {
-            (Pick::Line(target), _) => self.send_on(group, target.line, target.place, run, frames),
+            (Pick::Line(target), kind) => {
+                if kind == Kind::Answer {
+                    self.counters_of(run.origin).add_cold(Cold::AnswersRerouted, 1);
+                }
+                self.send_on(group, target.line, target.place, run, frames);
+            }
             (_, Kind::Answer) => self.hold(group, run, frames.to_vec()),
             (_, _) => self.drop_held(group, run, frames, Drop::LineLost, false),
         }
@@ -292,7 +301,7 @@ impl Delivery<'_> {
                     Err(_) => self.drop_held(group, run, frames, Drop::Memory, false),
                 }
             }
-            Place::There(shard) => self.post.send(shard, Letter { to: line, group, run }, &[frames]),
+            Place::There(shard) => self.post.send(shard, Letter { to: line, group, run, settles: false }, &[frames]),
             Place::Nowhere => self.drop_held(group, run, frames, Drop::LineLost, false),
         }
     }

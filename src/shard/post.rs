@@ -14,7 +14,11 @@ pub struct Letter {
     pub to: LineId,
     pub group: GroupId,
     pub run: Run,
+    /// An answer for the line that asked: what it was due is settled when it arrives.
+    pub settles: bool,
 }
+
+const SETTLES: u64 = 1 << 7;
 
 impl Letter {
     fn to_head(self) -> Head {
@@ -25,7 +29,7 @@ impl Letter {
             Kind::Probe => unreachable!("a probe is made where it is sent"),
         };
         [
-            kind | u64::from(self.run.frames) << 8 | u64::from(self.to.0) << 32,
+            kind | SETTLES * u64::from(self.settles) | u64::from(self.run.frames) << 8 | u64::from(self.to.0) << 32,
             u64::from(self.run.origin.0) | u64::from(self.group.0) << 32,
             self.run.arrived.0,
             self.run.deadline.0,
@@ -33,7 +37,7 @@ impl Letter {
     }
 
     fn from_head(head: Head, bytes: usize) -> Self {
-        let kind = match head[0] & 0xff {
+        let kind = match head[0] & 0x7f {
             0 => Kind::Pair,
             1 => Kind::Request,
             _ => Kind::Answer,
@@ -46,7 +50,8 @@ impl Letter {
             arrived: Instant(head[2]),
             deadline: Instant(head[3]),
         };
-        Self { to: LineId((head[0] >> 32) as u32), group: GroupId((head[1] >> 32) as u32), run }
+        let settles = head[0] & SETTLES != 0;
+        Self { to: LineId((head[0] >> 32) as u32), group: GroupId((head[1] >> 32) as u32), run, settles }
     }
 }
 

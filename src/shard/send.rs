@@ -216,27 +216,10 @@ impl<R: Ring> Shard<R> {
             view.dropping = false;
             view.shared.table.clear_full(position);
         }
-        tell |= self.tell_answer_bytes(slot);
+        tell |= self.switch.tell_answer_bytes(slot);
         if tell {
             self.tell_waiting(slot);
         }
-    }
-
-    /// Keeps the group's sum of queued answers up to date, in steps. True: it fell below half.
-    pub(super) fn tell_answer_bytes(&mut self, slot: u32) -> bool {
-        const STEP_BYTES: u64 = 16 * 1024;
-        let line = &mut self.switch.lines[slot as usize];
-        let (now, told) = (line.outbox.answer_bytes(), line.answer_bytes_told);
-        if now.abs_diff(told) < STEP_BYTES && (now != 0 || told == 0) {
-            return false;
-        }
-        line.answer_bytes_told = now;
-        let group = line.plan.group;
-        let group = self.switch.group(group);
-        let half = group.plan.limits.answer_queue / 2;
-        let before = group.shared.table.answer_bytes();
-        group.shared.table.add_answer_bytes(now as i64 - told as i64);
-        before >= half && group.shared.table.answer_bytes() < half
     }
 
     /// Tells every shard that waits for the line's group that a way has opened.

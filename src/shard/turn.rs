@@ -9,12 +9,14 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::post::Letter;
 use super::{Shard, Turn};
 use crate::ids::ShardId;
 use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Ring, Wait};
-use crate::shared::counters::ShardCounters;
-use crate::switch::step::Place;
+use crate::shared::counters::{Hot, ShardCounters};
+use crate::switch::group::pick::{Pick, Purpose};
+use crate::switch::step::{Kind as FrameKind, Place};
 use crate::time::{Instant, Span};
 
 /// An idle shard turns at least this often: the watchdog looks at its pulse.
@@ -123,21 +125,44 @@ impl<R: Ring> Shard<R> {
         self.post.drain_overflow();
     }
 
-    fn deliver_letter(&mut self, letter: super::post::Letter, frames: &[u8]) {
-        let takes = match self.switch.place(letter.to) {
-            Place::Here(slot) if self.wires[slot as usize].connection.is_some() => {
-                let line = &self.switch.lines[slot as usize];
-                let answer = letter.run.kind == crate::switch::step::Kind::Answer;
-                if answer { line.takes_answers() } else { line.takes_requests(self.switch.now) }
-            }
-            _ => false,
-        };
+    fn deliver_letter(&mut self, letter: Letter, frames: &[u8]) {
+        if letter.settles {
+            self.settle(letter.to);
+        }
         let place = self.switch.place(letter.to);
+        let takes = self.takes(&letter, place);
         let mut delivery = self.delivery();
         if takes {
             delivery.send_on(letter.group, letter.to, place, letter.run, frames);
         } else {
             delivery.redirect(letter.group, letter.run, frames);
+        }
+    }
+
+    /// Whether the line that a letter names still takes it. After its peer's FIN it does so only
+    /// as the last of its group: most peers that send FIN have closed whole.
+    fn takes(&mut self, letter: &Letter, place: Place) -> bool {
+        let Place::Here(slot) = place else { return false };
+        if self.wires[slot as usize].connection.is_none() {
+            return false;
+        }
+        let line = &self.switch.lines[slot as usize];
+        if letter.run.kind != FrameKind::Answer {
+            return line.takes_requests(self.switch.now);
+        }
+        let (takes, finished) = (line.takes_answers(), line.peer_finished);
+        takes && (!finished || !matches!(self.switch.pick(letter.group, Purpose::Answer, 0), Pick::Line(_)))
+    }
+
+    /// The answer that a line waited for has come, by mail.
+    fn settle(&mut self, line: crate::ids::LineId) {
+        match self.switch.place(line) {
+            Place::Here(slot) => self.switch.lines[slot as usize].shared.counters.add_here(Hot::Resolved, 1),
+            _ => {
+                if let Some(line) = self.switch.published.line(line) {
+                    line.counters.add_elsewhere(Hot::Resolved, 1);
+                }
+            }
         }
     }
 

@@ -147,7 +147,6 @@ impl Switch {
         // The slot keeps the deadline, not the start: exact unless a reload changed it in between.
         let asked = waiting.deadline - group.plan.timers.answer_within;
         group.shared.answer_seconds[shard].record(now.since(asked), 1);
-        self.resolved(waiting);
         Ok(())
     }
 
@@ -161,12 +160,14 @@ impl Switch {
 
     /// Whether an answer may go out over the very line that its request came in on.
     fn lives(&self, group: GroupId, own: Target) -> bool {
+        // Answers too go over backup lines only while no trunk line is up.
+        let tier = self.group(group).shared.table.working_tier();
         match own.place {
             Place::Here(slot) => {
                 let line = &self.lines[slot as usize];
-                line.takes_answers() && !line.peer_finished && line.outbox.bytes() < line.plan.limits.line_queue
+                self.bit_of(group, own.line, tier) && line.outbox.bytes() < line.plan.limits.line_queue
             }
-            Place::There(_) => self.bit_of(group, own.line, Set::Trunk) || self.bit_of(group, own.line, Set::Backup),
+            Place::There(_) => self.bit_of(group, own.line, tier),
             Place::Nowhere => false,
         }
     }

@@ -205,12 +205,6 @@ fn framing_of(plan: &plan::Plan, group: &plan::Group) -> Framing {
 }
 
 fn headers_alike(old: &plan::Plan, line: &plan::Line, next: &plan::Plan, planned: &plan::Line) -> bool {
-    let kind = |plan: &plan::Plan, line: &plan::Line| {
-        plan.group(line.group).map(|group| match group.ways {
-            plan::Ways::Nowhere | plan::Ways::Pair { .. } => 0,
-            plan::Ways::Tpdu(_) => 1,
-            plan::Ways::Station { .. } => 2,
-        })
-    };
-    kind(old, line) == kind(next, planned)
+    let header = |plan: &plan::Plan, line: &plan::Line| plan.group(line.group).map(|group| group.header);
+    header(old, line) == header(next, planned)
 }

@@ -66,6 +66,14 @@ pub struct Forward {
     pub rerouted: bool,
 }
 
+impl Forward {
+    /// An answer for the very line that asked, on another shard: until it is there, that line has
+    /// something due, and must not be taken for drained.
+    pub fn settles_there(&self) -> bool {
+        self.kind == Kind::Answer && !self.rerouted && matches!(self.to.place, Place::There(_))
+    }
+}
+
 /// A line to send over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Target {

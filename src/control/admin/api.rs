@@ -181,7 +181,7 @@ async fn steer(State(admin): Shared, path: Result<Path<(String, String)>, PathRe
     answer_line(&admin, line, there).await
 }
 
-/// 200 with the state asked for, or 202 while the line is still on its way there.
+/// The command is taken; `state` says how far the line is: `draining` until its answers are out.
 async fn answer_line(admin: &Admin, line: &Line, there: fn(LineState) -> bool) -> Response {
     let state = || {
         let shared = admin.world.current().line(line.id).cloned();
@@ -194,8 +194,7 @@ async fn answer_line(admin: &Admin, line: &Line, there: fn(LineState) -> bool) -
         sleep(LINE_LOOK).await;
     }
     let state = state();
-    let status = if there(state) { StatusCode::OK } else { StatusCode::ACCEPTED };
-    json(status, LineAnswer { id: line.name.to_string(), state: state.name().to_owned() })
+    json(StatusCode::OK, LineAnswer { id: line.name.to_string(), state: state.name().to_owned() })
 }
 
 fn no_such_line(id: &str) -> Response {

@@ -32,6 +32,7 @@ pub async fn look(State(admin): State<Arc<Admin>>, request: Request<Body>, next:
         let hint = "no request to this API needs a body";
         return error(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", hint);
     }
+    admin.pump.lock().look();
     next.run(request).await.into_response()
 }
 

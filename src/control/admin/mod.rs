@@ -18,12 +18,14 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
 
 use super::Order;
+use super::events::Pump;
 use super::observed::Observed;
 use super::source::PlanSource;
 use crate::ids::ShardId;
@@ -57,6 +59,8 @@ pub struct Admin {
     pub wakers: Vec<Arc<dyn Wake>>,
     /// Where the plans come from: it knows the effective configuration.
     pub source: Arc<dyn PlanSource>,
+    /// So that an answer knows everything that happened before it was asked for.
+    pub pump: Arc<Mutex<Pump>>,
     /// To whoever reloads.
     pub orders: mpsc::Sender<Order>,
 }

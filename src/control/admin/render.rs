@@ -51,9 +51,11 @@ fn totals(snapshot: &Snapshot) -> Totals {
     }
 }
 
-/// The configured lines, in the order of their names.
+/// The configured lines, in the order of the configuration.
 pub fn lines(snapshot: &Snapshot, wall: &WallClock) -> Vec<Line> {
-    snapshot.lines.iter().filter_map(|facts| line(facts, wall)).collect()
+    let mut planned: Vec<_> = snapshot.lines.iter().filter(|facts| facts.place.is_some()).collect();
+    planned.sort_by_key(|facts| facts.place.map(|place| place.id));
+    planned.into_iter().filter_map(|facts| line(facts, wall)).collect()
 }
 
 /// `None` for a line that a reload removed.

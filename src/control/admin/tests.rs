@@ -68,6 +68,7 @@ async fn served() -> Served {
         observed: observed.clone(),
         wakers: Vec::new(),
         source: Arc::new(Toml),
+        pump: Arc::new(Mutex::new(Pump::new(world.clone(), observed.clone()))),
         orders: sender,
     };
     let mut task = JoinSet::new();

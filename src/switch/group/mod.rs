@@ -11,6 +11,7 @@ use crate::ids::LineId;
 use crate::shared::group_table::Set;
 use crate::shared::published::GroupShared;
 use crate::shared::response_table::Claimer;
+use crate::switch::Switch;
 use crate::switch::step::Target;
 use crate::time::Instant;
 
@@ -102,5 +103,27 @@ impl Group {
     /// Half of `answer_queue` is used: the group's own requests are not read.
     pub fn takes_no_answers(&self) -> bool {
         self.shared.table.answer_bytes() >= self.plan.limits.answer_queue / 2
+    }
+}
+
+/// The sum of a group's queued answers is told in steps of this, or when a queue runs empty.
+const TELL_STEP_BYTES: u64 = 16 * 1024;
+
+impl Switch {
+    /// Keeps the group's sum of queued answers up to date with the line's queue. True: it fell
+    /// below half of `answer_queue`, and who waits for that may go on.
+    pub fn tell_answer_bytes(&mut self, slot: u32) -> bool {
+        let line = &mut self.lines[slot as usize];
+        let (now, told) = (line.outbox.answer_bytes(), line.answer_bytes_told);
+        if now.abs_diff(told) < TELL_STEP_BYTES && (now != 0 || told == 0) {
+            return false;
+        }
+        line.answer_bytes_told = now;
+        let group = line.plan.group;
+        let group = self.group(group);
+        let half = group.plan.limits.answer_queue / 2;
+        let before = group.shared.table.answer_bytes();
+        group.shared.table.add_answer_bytes(now as i64 - told as i64);
+        before >= half && group.shared.table.answer_bytes() < half
     }
 }

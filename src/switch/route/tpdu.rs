@@ -91,6 +91,16 @@ impl Switch {
         if let Err(nobody) = self.take(incoming.group, found.number, found.seen, &found.waiting) {
             return Fate::Drop(if nobody == Nobody::Late { Drop::Late } else { Drop::Unmatched });
         }
+        let fate = self.fate_of_answer(incoming, &found);
+        // On its way to another shard's line the answer is still due: that shard settles it.
+        let settles_there = matches!(fate, Fate::Forward(forward) if forward.settles_there());
+        if !settles_there {
+            self.resolved(&found.waiting);
+        }
+        fate
+    }
+
+    fn fate_of_answer(&mut self, incoming: Incoming, found: &Found) -> Fate {
         let Some(requester) = self.group_of(found.waiting.line) else {
             return Fate::Drop(Drop::RequesterGone);
         };
