@@ -74,7 +74,8 @@ impl<R: Ring> Shard<R> {
             let line = &self.switch.lines[slot as usize].plan;
             self.switch.plan.line(line.id).is_some_and(|planned| planned.side == line.side)
         };
-        if then != After::Open || !same_address {
+        // A stopping switch goes on accepting, to turn newcomers away at once.
+        if !self.switch.stopping && (then != After::Open || !same_address) {
             self.stop_listening(slot);
         }
         let until = self.switch.now + self.switch.lines[slot as usize].plan.timers.drain_within;
@@ -222,11 +223,21 @@ impl<R: Ring> Shard<R> {
         }
     }
 
-    /// Whether a stop is complete: every line closed, every socket given back.
-    pub(super) fn is_stopped(&self) -> bool {
+    /// Whether this shard's part of a stop is complete: every line closed, every socket given back.
+    pub(super) fn is_done(&self) -> bool {
         self.stop_by.is_some()
             && self.free.len() == self.connections.len()
             && self.switch.lines.iter().all(|line| line.phase == Phase::Closed)
+    }
+
+    /// The last shard to be done ends all: until then each turns newcomers away.
+    pub(super) fn is_stopped(&self) -> bool {
+        if !self.is_done() {
+            return false;
+        }
+        // Release, partner: whoever waits for the end; what this shard did is done.
+        self.world.shards[self.id.index()].stopped.store(1, Ordering::Release);
+        self.world.shards.iter().all(|shard| shard.stopped.load(Ordering::Acquire) == 1)
     }
 
     /// After `until` nothing is waited for any more.

@@ -29,6 +29,9 @@ const FLUSH_AFTER_BYTES: usize = 512 * 1024;
 /// How long a newcomer on the doorstep may make the shard look again soon.
 const DOORSTEP: Span = Span::from_millis(1);
 
+/// How often a shard that is done looks whether the others are.
+const OTHERS: Span = Span::from_millis(5);
+
 impl<R: Ring> Shard<R> {
     /// One turn. Sleeps at its end until there is something to do, at most for a second.
     pub fn turn(&mut self) -> Turn {
@@ -50,7 +53,6 @@ impl<R: Ring> Shard<R> {
         self.report_changes();
         self.publish_memory();
         if self.is_stopped() {
-            self.world.shards[self.id.index()].stopped.store(1, std::sync::atomic::Ordering::Release);
             return Turn::Stopped;
         }
         self.sleep();
@@ -219,6 +221,7 @@ impl<R: Ring> Shard<R> {
             .min(self.switch.sweep_at)
             .min(self.next_held())
             .min(self.stop_by.map_or(Instant::NEVER, |until| until.max(now + DOORSTEP)))
+            .min(if self.is_done() { now + OTHERS } else { Instant::NEVER })
             .min(doorstep)
     }
 }

@@ -27,6 +27,7 @@ use crate::time::Instant;
 use group::Group;
 use group::pick::{Around, Pick, Purpose};
 use line::Line;
+use line::phase::Phase;
 use phases::Change;
 use random::Random;
 use step::{Place, Target};
@@ -161,23 +162,34 @@ impl Switch {
     /// Whether an answer may go out over the very line that its request came in on.
     fn lives(&self, group: GroupId, own: Target) -> bool {
         // Answers too go over backup lines only while no trunk line is up.
+        // A draining line takes requests no more, and still gets the answers due to it.
         let tier = self.group(group).shared.table.working_tier();
         match own.place {
             Place::Here(slot) => {
                 let line = &self.lines[slot as usize];
-                self.bit_of(group, own.line, tier) && line.outbox.bytes() < line.plan.limits.line_queue
+                let draining = matches!(line.phase, Phase::Draining(_)) && line.takes_answers() && !line.peer_finished;
+                let carries = draining || self.bit_of(group, own.line, tier);
+                carries && line.outbox.bytes() < line.plan.limits.line_queue
             }
-            Place::There(_) => self.bit_of(group, own.line, tier),
+            Place::There(_) => self.bit_of(group, own.line, tier) || self.drains_there(group, own.line),
             Place::Nowhere => false,
         }
     }
 
-    /// With no other line of the group up: the request's own, while it drains, or after its peer's
-    /// FIN, for a half-closed connection can still be written to.
-    fn last_resort(&self, group: GroupId, own: Target) -> Option<Target> {
+    /// A line of another shard that receives and, though it could, takes nothing new.
+    fn drains_there(&self, group: GroupId, line: LineId) -> bool {
+        let sends = self.plan.line(line).is_some_and(|line| line.flow.sends());
+        let bit = |set| self.bit_of(group, line, set);
+        sends && bit(Set::Receiving) && !bit(Set::Trunk) && !bit(Set::Backup)
+    }
+
+    /// With no other line of the group up: the request's own, after its peer's FIN, for a
+    /// half-closed connection can still be written to. Of a line elsewhere its shard knows best;
+    /// if it cannot be written to, the answer is held where the next connection will be.
+    fn last_resort(&self, own: Target) -> Option<Target> {
         let writable = match own.place {
             Place::Here(slot) => self.lines[slot as usize].takes_answers(),
-            Place::There(_) => self.bit_of(group, own.line, Set::Receiving),
+            Place::There(_) => true,
             Place::Nowhere => false,
         };
         writable.then_some(own)

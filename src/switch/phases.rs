@@ -73,9 +73,9 @@ impl Switch {
                     table.set_full(position);
                 }
             }
+            // A line whose peer has finished neither sends nor receives anything new.
             Phase::Up | Phase::Draining(_) => {
-                table.join(position, tier, false, line.plan.flow.receives());
-                table.stop_sending(position);
+                table.join(position, tier, false, line.plan.flow.receives() && !line.peer_finished);
             }
             _ => table.leave(position),
         }

@@ -129,7 +129,7 @@ impl Switch {
         }
         match self.pick(requester, Purpose::Answer, bytes) {
             Pick::Line(target) => Some(target),
-            Pick::Full | Pick::Nobody => self.last_resort(requester, own),
+            Pick::Full | Pick::Nobody => self.last_resort(own),
         }
     }
 
