@@ -244,11 +244,13 @@ fn letters_arrive_as_they_were_written() {
             }
         });
         for letter in letters {
-            while !consumer.has_mail() {
+            let seen = loop {
+                if let Some((head, pieces)) = consumer.peek() {
+                    break (head, pieces.concat());
+                }
                 thread::yield_now();
-            }
-            let (head, pieces) = consumer.peek().unwrap();
-            assert_eq!((head, pieces.concat()), ([u64::from(letter[0]); 4], letter.to_vec()));
+            };
+            assert_eq!(seen, ([u64::from(letter[0]); 4], letter.to_vec()));
             consumer.pop();
             consumer.release();
         }

@@ -125,7 +125,7 @@ impl Producer {
         let news = self.published != self.written;
         if news {
             self.published = self.written;
-            // Release, partner: the Acquire in `has_mail` and `peek`; the records are written.
+            // Release, partner: the Acquire in `peek`; the records are written.
             self.shared.published.store(self.written, Ordering::Release);
         }
         news
@@ -181,7 +181,7 @@ impl Consumer {
     /// Whether a letter waits.
     #[inline]
     pub fn has_mail(&self) -> bool {
-        // Acquire, partner: the Release in `publish`.
-        self.read != self.published || self.read != self.shared.published.load(Ordering::Acquire)
+        // Relaxed: `peek` acquires what it reads; before sleeping, the fence in `lie_down` orders.
+        self.read != self.published || self.read != self.shared.published.load(Ordering::Relaxed)
     }
 }

@@ -45,8 +45,13 @@ impl Room {
     #[inline]
     pub unsafe fn write_words(&self, at: u64, words: &[u64; 5]) {
         self.touch(at, 40, true);
+        if let Some(cells) = self.words[self.index(at) / 8..].first_chunk::<5>() {
+            // SAFETY: five cells in a row have the layout of five words; nobody else touches them.
+            unsafe { *UnsafeCell::raw_get(cells.as_ptr()).cast::<[u64; 5]>() = *words };
+            return;
+        }
         for (nth, word) in (0..).zip(words) {
-            // SAFETY: the index lies within the circle; nobody else touches the word.
+            // SAFETY: nobody else touches the word.
             unsafe { *self.words[self.index(at + 8 * nth) / 8].get() = *word };
         }
     }
@@ -56,8 +61,16 @@ impl Room {
     #[inline]
     pub unsafe fn read_words(&self, at: u64) -> [u64; 5] {
         self.touch(at, 40, false);
-        // SAFETY: the index lies within the circle; nobody writes the word.
-        std::array::from_fn(|nth| unsafe { *self.words[self.index(at + 8 * nth as u64) / 8].get() })
+        if let Some(cells) = self.words[self.index(at) / 8..].first_chunk::<5>() {
+            // SAFETY: five cells in a row have the layout of five words; nobody writes them.
+            return unsafe { *UnsafeCell::raw_get(cells.as_ptr()).cast::<[u64; 5]>() };
+        }
+        let mut words = [0; 5];
+        for (nth, word) in (0..).zip(&mut words) {
+            // SAFETY: nobody writes the word.
+            *word = unsafe { *self.words[self.index(at + 8 * nth) / 8].get() };
+        }
+        words
     }
 
     /// Writes no more bytes than the circle has.
@@ -68,11 +81,12 @@ impl Room {
     pub unsafe fn write_bytes(&self, at: u64, bytes: &[u8]) {
         self.touch(at, bytes.len() as u64, true);
         let (first, second) = bytes.split_at(self.until_wrap(at, bytes.len()));
-        // SAFETY: the first piece ends at the circle's end, the second starts at its beginning and
-        // ends before the first; nobody else touches either.
-        unsafe {
-            self.base().add(self.index(at)).copy_from_nonoverlapping(first.as_ptr(), first.len());
-            self.base().copy_from_nonoverlapping(second.as_ptr(), second.len());
+        // SAFETY: the first piece ends at or before the circle's end; nobody else touches it.
+        unsafe { self.base().add(self.index(at)).copy_from_nonoverlapping(first.as_ptr(), first.len()) };
+        if !second.is_empty() {
+            // SAFETY: the second starts at its beginning and ends before the first; nobody else
+            // touches it.
+            unsafe { self.base().copy_from_nonoverlapping(second.as_ptr(), second.len()) };
         }
     }
 

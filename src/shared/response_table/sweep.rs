@@ -73,6 +73,9 @@ impl ResponseTable {
         for slot in self.ring.range(chunk) {
             // Acquire, partner: the Release in `claim`, for the NII.
             let seen = self.words[slot].load(Ordering::Acquire);
+            if !word::is_pending(seen) {
+                continue; // nearly all: worth asking first
+            }
             let Slot::Pending { deadline, .. } = word::read(seen, now) else { continue };
             if now < deadline {
                 earliest = deadline.min(earliest);
