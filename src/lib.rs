@@ -1,4 +1,8 @@
-//! ringswitch: the communication core of a central payment switch.
+#![doc = include_str!("ARCHITECTURE.md")]
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests play peers and make threads")
+)]
 
 pub mod ids;
 pub mod limits;

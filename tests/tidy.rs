@@ -43,18 +43,22 @@ const EVERYTHING: &str = "*";
 /// The words of the product, free for all.
 const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason"];
 
-/// Foreign interfaces and the beginning of the only paths that may name them.
-const FOREIGN: &[(&str, &str)] = &[("io_uring", "src/ring/uring"), ("socket2", "src/ring/sockets")];
+/// Foreign interfaces and the beginnings of the only paths that may name them. A played member has
+/// sockets of its own: the witness shares nothing with the accused.
+const FOREIGN: &[(&str, &[&str])] =
+    &[("io_uring", &["src/ring/uring"]), ("socket2", &["src/ring/sockets", "src/simulate/sockets"])];
 
 /// Where `unsafe` may stand: the memory that the kernel shares, the lock-free tables, pinning.
 const UNSAFE: &[&str] = &[
     "src/ring/uring",
     "src/ring/mapping.rs",
-    "src/ring/buffers.rs",
     "src/ring/sockets.rs",
     "src/shared/response_table",
     "src/shared/mailbox",
     "src/shard/cpu.rs",
+    // The clock that the rings read, and the limit of descriptors.
+    "src/control/clock.rs",
+    "src/control/descriptors.rs",
 ];
 
 /// Where atomics may stand: memory between threads, and between us and the kernel.
@@ -72,23 +76,6 @@ const LONG_FILES: &[&str] = &[];
 const FUNCTION_LINES_MAX: usize = 70;
 /// As `src/shard/turn.rs: run`.
 const LONG_FUNCTIONS: &[&str] = &[];
-
-/// Files that are still to be written; the list only shrinks, and empty it can go.
-const NOT_YET_WRITTEN: &[&str] = &[
-    "src/app.rs",
-    "src/cli/mod.rs",
-    "src/control/mod.rs",
-    "src/metrics/mod.rs",
-    "src/ring/buffers.rs",
-    "src/ring/sockets.rs",
-    "src/ring/uring.rs",
-    "src/shard/mod.rs",
-    "src/shared/group_table.rs",
-    "src/shared/mailbox.rs",
-    "src/shared/response_table.rs",
-    "src/simulate/mod.rs",
-    "src/switch/mod.rs",
-];
 
 /// Runs a check over every file and fails with all that it finds.
 fn hold(check: impl Fn(&Source) -> Vec<String>) {
@@ -135,10 +122,11 @@ fn layer_faults(source: &Source) -> Vec<String> {
 #[test]
 fn foreign_interfaces_are_named_in_one_place_each() {
     hold(|source| {
-        let elsewhere = FOREIGN.iter().filter(|(_, place)| !source.path.starts_with(place));
+        let elsewhere = FOREIGN.iter().filter(|(_, homes)| !homes.iter().any(|home| source.path.starts_with(home)));
         elsewhere
-            .flat_map(|(name, place)| {
-                places(source, name, &format!("{name} is named only in {place}*: add a function there and call it"))
+            .flat_map(|(name, homes)| {
+                let homes = homes.join("*, ");
+                places(source, name, &format!("{name} is named only in {homes}*: add a function there and call it"))
             })
             .collect()
     });
@@ -214,14 +202,8 @@ fn unfinished(source: &Source) -> Option<String> {
 fn nothing_is_left_to_do() {
     hold(|source| {
         let path = &source.path;
-        let listed = NOT_YET_WRITTEN.contains(&path.as_str());
-        match unfinished(source) {
-            Some(mark) if !listed => {
-                vec![format!("{path}: still says `{mark}`: write it, or say elsewhere what is missing")]
-            }
-            None if listed => vec![format!("{path}: is written: take it off NOT_YET_WRITTEN in tests/tidy.rs")],
-            _ => Vec::new(),
-        }
+        let fault = |mark| format!("{path}: still says `{mark}`: write it, or say elsewhere what is missing");
+        unfinished(source).map(fault).into_iter().collect()
     });
 }
 

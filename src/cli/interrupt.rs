@@ -1,6 +1,8 @@
 //! Ctrl-C and SIGTERM for the commands that run for a while: the first one asks to finish in
 //! order, the second one ends the process.
 
+#![expect(clippy::disallowed_methods, reason = "signals are waited for on a thread of their own")]
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread;

@@ -1,7 +1,7 @@
 //! The plan: the configuration with every name resolved to a dense number and every default
 //! filled in. It is immutable; a reload makes a new one that keeps the numbers of what stayed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub struct Plan {
     /// By [`GroupId`]; a hole likewise.
     pub groups: Vec<Option<Arc<Group>>>,
     /// Who holds a station id: the group that frames for it go to.
-    pub stations: HashMap<StationId, GroupId>,
+    pub stations: BTreeMap<StationId, GroupId>,
 }
 
 /// `[switch]` and the limits that are not a member's.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_types, reason = "tests bind without a ring")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
@@ -94,7 +94,7 @@ pub fn plan(lines: &[Line]) -> Plan {
         members: Vec::new(),
         lines: lines.iter().enumerate().map(number).collect(),
         groups: Vec::new(),
-        stations: HashMap::new(),
+        stations: BTreeMap::new(),
     }
 }
 

@@ -17,6 +17,9 @@ use crate::time::{Instant, Span};
 /// When an accept that found no descriptor is tried again.
 pub const ACCEPT_AGAIN: Span = Span::from_millis(100);
 
+/// No request waits longer: `check` refuses an `answer_within` above 15 minutes.
+const ANSWER_WITHIN_MAX: Span = Span::from_secs(16 * 60);
+
 /// Every live line carries something within this time, if its group carries anything.
 const USED_EVERY: Span = Span::from_millis(100);
 
@@ -250,7 +253,8 @@ impl<R: Ring> Shard<R> {
             }
             if let Some(table) = &group.shared.responses {
                 let mut expired = Vec::new();
-                table.sweep(&mut group.hand, Instant::NEVER, |_, waiting| expired.push(waiting));
+                let all = self.switch.now + ANSWER_WITHIN_MAX;
+                table.sweep(&mut group.hand, all, |_, waiting| expired.push(waiting));
                 expired.iter().for_each(|waiting| self.timed_out(waiting));
             }
         }

@@ -28,9 +28,10 @@ impl Letter {
             Kind::Answer => 2,
             Kind::Probe => unreachable!("a probe is made where it is sent"),
         };
+        let settles = if self.settles { SETTLES } else { 0 };
         [
-            kind | SETTLES * u64::from(self.settles) | u64::from(self.run.frames) << 8 | u64::from(self.to.0) << 32,
-            u64::from(self.run.origin.0) | u64::from(self.group.0) << 32,
+            kind | settles | (u64::from(self.run.frames) << 8) | (u64::from(self.to.0) << 32),
+            u64::from(self.run.origin.0) | (u64::from(self.group.0) << 32),
             self.run.arrived.0,
             self.run.deadline.0,
         ]

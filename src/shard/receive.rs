@@ -293,6 +293,7 @@ impl<R: Ring> Shard<R> {
         let draining = matches!(line.phase, crate::switch::line::phase::Phase::Draining(_));
         if (due || paused) && !draining {
             self.switch.peer_finished(slot);
+            self.tell_waiting(slot);
             self.schedule(slot);
         } else if draining && due {
             self.switch.lines[slot as usize].peer_finished = true;

@@ -32,6 +32,8 @@ impl<R: Ring> Shard<R> {
         self.detach(index, slot);
         self.switch.down(slot, reason);
         self.after_down(slot);
+        // The last trunk line to go makes way for the backup: who waits looks again.
+        self.tell_waiting(slot);
         self.close(
             index,
             if reason == Closed::Drained || reason == Closed::Peer { Closing::Finish } else { Closing::Reset },

@@ -55,7 +55,7 @@ impl Histogram {
         }
         let power = FIRST_POWER + (at as u32) / 2;
         let base = 1u64 << power;
-        Some(Span(if at % 2 == 0 { base } else { base + base / 2 }))
+        Some(Span(if at.is_multiple_of(2) { base } else { base + base / 2 }))
     }
 
     pub fn sum(&self) -> Span {

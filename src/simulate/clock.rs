@@ -1,5 +1,7 @@
 //! The one place of the simulator that reads a clock.
 
+#![expect(clippy::disallowed_methods, reason = "a played member has a clock of its own")]
+
 use crate::time::{Instant, Span};
 
 /// The monotonic clock, counted from the moment it was made.

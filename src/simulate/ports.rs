@@ -1,5 +1,7 @@
 //! Free ports on loopback, for demonstrations and tests.
 
+#![expect(clippy::disallowed_types, reason = "a port is free if it can be bound")]
+
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Below the range from which the kernel takes the ports of outgoing connections (32768 and up by

@@ -1,5 +1,7 @@
 //! Sockets as the simulator wants them.
 
+#![expect(clippy::disallowed_types, reason = "an address is this host's if it can be bound")]
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

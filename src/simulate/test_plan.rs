@@ -1,6 +1,6 @@
 //! Plans made by hand, for tests.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl TestPlan {
             events: 100,
         };
         let plan =
-            Plan { settings, members: Vec::new(), lines: Vec::new(), groups: Vec::new(), stations: HashMap::new() };
+            Plan { settings, members: Vec::new(), lines: Vec::new(), groups: Vec::new(), stations: BTreeMap::new() };
         Self { plan, timers: timers() }
     }
 

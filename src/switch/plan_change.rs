@@ -11,7 +11,7 @@ use super::line::phase::Phase;
 use super::step::Place;
 use crate::config::plan;
 use crate::frame::{Framing, Prefix};
-use crate::shared::published::Published;
+use crate::shared::published::{GroupShared, Published};
 
 /// What a new plan asks for on one line of this shard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -162,6 +162,10 @@ impl Switch {
         let framing = framing_of(&self.plan, &planned);
         let same = |group: &Group| group.plan.name == planned.name && group.plan.member_name == planned.member_name;
         let mut group = match before {
+            Some(group) if same(&group) && !Arc::ptr_eq(&group.shared.table, &shared.table) => {
+                self.move_answer_bytes(&group, &shared);
+                group.replanned(Arc::clone(&planned), shared, framing)
+            }
             Some(group) if same(&group) => group.replanned(Arc::clone(&planned), shared, framing),
             other => {
                 self.gone.extend(other);
@@ -170,6 +174,13 @@ impl Switch {
         };
         group.set_local(self.local_lines(&planned));
         Some(group)
+    }
+
+    /// A table that was outgrown: what this shard's lines had told the old one, they tell the new.
+    fn move_answer_bytes(&self, group: &Group, next: &GroupShared) {
+        let told = |&(_, slot): &(u16, u32)| self.lines[slot as usize].answer_bytes_told;
+        let bytes: u64 = group.local.iter().map(told).sum();
+        next.table.add_answer_bytes(bytes as i64);
     }
 
     /// A group that left the plan stays known to the shard until its last line has closed.

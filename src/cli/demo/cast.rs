@@ -1,5 +1,7 @@
 //! The members of the demonstration, each played on a thread of its own.
 
+#![expect(clippy::disallowed_methods, reason = "each member of the demo plays on a thread of its own")]
+
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};

@@ -8,7 +8,7 @@ mod shards;
 mod tests;
 mod ways;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use numbers::{Allocation, NoNumbers};
@@ -202,8 +202,8 @@ fn plan_groups(
 }
 
 /// Who holds a station id: its member's `main` group, or its only one.
-fn stations(configuration: &Configuration, groups: &BTreeMap<GroupName, GroupId>) -> HashMap<StationId, GroupId> {
-    let mut stations = HashMap::new();
+fn stations(configuration: &Configuration, groups: &BTreeMap<GroupName, GroupId>) -> BTreeMap<StationId, GroupId> {
+    let mut stations = BTreeMap::new();
     for member in &configuration.members {
         let HeaderConfiguration::Station { own } = &member.header else { continue };
         let names = member_groups(member);

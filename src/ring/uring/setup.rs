@@ -1,5 +1,10 @@
 //! Making a ring on one thread and bringing it to life on another.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "locked memory comes back late: the main thread waits for it before a shard runs"
+)]
+
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::NonNull;

@@ -1,4 +1,4 @@
-//! What only the real ring has; what it shares with the fake one is in `tests/ring_conformance.rs`.
+//! What only the real ring has; what it shares with the fake one is in `tests/ring`.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

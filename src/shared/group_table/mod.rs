@@ -87,10 +87,10 @@ impl GroupTable {
         self.lines
     }
 
-    /// A larger (or equal) table with the same bits, waiting shards and bytes: for a reload that
+    /// A larger (or equal) table with the same bits and waiting shards: for a reload that
     /// outgrows this one. What is changed in this one meanwhile or afterwards is not in it: an
     /// owner joins its lines again when it takes up the new table (joining twice does no harm),
-    /// and moves the answers that it still counts here.
+    /// and tells it the answers queued on them, of which it knows none.
     pub fn grown(&self, lines: usize) -> Self {
         let larger = Self::new(lines.max(self.lines), self.shards);
         for set in [Set::Trunk, Set::Backup, Set::Receiving, Set::Full, Set::Used] {
@@ -105,7 +105,6 @@ impl GroupTable {
         // Far ahead, so that no change made to this table meanwhile leads to the same number.
         // Relaxed: nobody else has the new table yet.
         larger.counts.version.store(self.version().wrapping_add(1 << 16), Ordering::Relaxed);
-        larger.answer_bytes.store(self.answer_bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         larger
     }
 

@@ -1,5 +1,7 @@
 //! The loop: one thread, all lines of one member.
 
+#![expect(clippy::disallowed_methods, reason = "a low rate is paced by naps")]
+
 mod orders;
 mod setup;
 mod traffic;

@@ -63,15 +63,15 @@ impl Phase {
     /// Whether a line may move from here to `next`. The table is the drawing above.
     pub const fn leads_to(self, next: Self) -> bool {
         use Phase::{Closed, Connecting, Disabled, Draining, Listening, Up, Waiting};
-        match (self, next) {
-            (Closed | Disabled, Listening | Connecting | Waiting { .. } | Disabled | Closed) => true,
-            (Listening, Up | Disabled | Closed | Listening) => true,
-            (Connecting, Up | Waiting { .. } | Disabled | Closed) => true,
-            (Waiting { .. }, Connecting | Waiting { .. } | Disabled | Closed) => true,
-            (Up, Listening | Waiting { .. } | Connecting | Draining(_) | Closed) => true,
-            (Draining(_), Listening | Waiting { .. } | Connecting | Disabled | Closed | Draining(_)) => true,
-            _ => false,
-        }
+        matches!(
+            (self, next),
+            (Closed | Disabled, Listening | Connecting | Waiting { .. } | Disabled | Closed)
+                | (Listening, Up | Disabled | Closed | Listening)
+                | (Connecting, Up | Waiting { .. } | Disabled | Closed)
+                | (Waiting { .. }, Connecting | Waiting { .. } | Disabled | Closed)
+                | (Up, Listening | Waiting { .. } | Connecting | Draining(_) | Closed)
+                | (Draining(_), Listening | Waiting { .. } | Connecting | Disabled | Closed | Draining(_))
+        )
     }
 }
 
