@@ -6,11 +6,14 @@ use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::config::Host;
@@ -21,7 +24,7 @@ use crate::control::log::Log;
 use crate::control::reload::publish_first;
 use crate::control::source::{Fault, Loaded, PlanSource, Refused};
 use crate::control::{Control, End, Manner};
-use crate::ring::sockets;
+use crate::ring::{Listener, sockets};
 use crate::shard::cpu;
 use crate::shard::thread::Prepared;
 use crate::shared::published::World;
@@ -39,6 +42,27 @@ pub fn host() -> Host {
 fn seed() -> u64 {
     RandomState::new().build_hasher().finish()
 }
+
+/// Binds as [`sockets::listen`], with patience for ports that are in use: a switch that was killed
+/// leaves its sockets to the kernel's worker that takes its rings apart, and that takes a moment.
+/// All ports together are waited for no longer than [`PORTS_WITHIN`].
+fn patient_bind() -> impl Fn(SocketAddr) -> io::Result<Listener> {
+    let pauses = Mutex::new(PORTS_WITHIN.as_millis() / PORTS_LOOK.as_millis());
+    move |address| {
+        loop {
+            match sockets::listen(address, sockets::BACKLOG) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && *pauses.lock() > 0 => {
+                    *pauses.lock() -= 1;
+                    thread::sleep(PORTS_LOOK);
+                }
+                settled => return settled,
+            }
+        }
+    }
+}
+
+const PORTS_WITHIN: Duration = Duration::from_secs(2);
+const PORTS_LOOK: Duration = Duration::from_millis(20);
 
 /// `ringswitch run`: the switch in the foreground.
 pub fn run(config: &Path) -> ExitCode {
@@ -86,7 +110,7 @@ impl Started {
         let rings = Prepared::new(&plan.settings).map_err(|refused| of_host(refused.to_string()))?;
         let wakers = rings.wakers();
         let bind: Arc<Bind> = Arc::new(|address| sockets::listen(address, sockets::BACKLOG));
-        let opening = publish_first(plan, &*bind, &file)?;
+        let opening = publish_first(plan, &patient_bind(), &file)?;
         source.taken();
         let started = rings.start(&opening.world, seed());
         let threads = started.map_err(|error| of_host(format!("the shards cannot start: {error}")))?;

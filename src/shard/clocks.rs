@@ -212,6 +212,7 @@ impl<R: Ring> Shard<R> {
                 return;
             }
             let held = self.switch.group_mut(group).held.pop_front().expect("the first was there");
+            self.note_memory(held.frame.len() as u64, 0);
             let run = Run {
                 origin: held.origin,
                 kind: Kind::Answer,
@@ -244,6 +245,7 @@ impl<R: Ring> Shard<R> {
     pub(super) fn settle_gone(&mut self) {
         for mut group in std::mem::take(&mut self.switch.gone) {
             for held in group.held.drain(..) {
+                self.memory_bytes -= held.frame.len() as u64;
                 ShardCounters::add(&self.world.shards[self.id.index()].held_out, 1);
                 let counters = match self.switch.published.line(held.origin) {
                     Some(line) => &line.counters,

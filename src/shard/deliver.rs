@@ -29,6 +29,8 @@ pub struct Delivery<'a> {
     pub dirty: &'a mut Vec<u32>,
     /// Groups with answers that wait for a line.
     pub holding: &'a mut Vec<GroupId>,
+    /// Bytes of stashes and held answers.
+    pub memory_bytes: &'a mut u64,
 }
 
 /// Bytes of one line and where they are.
@@ -87,6 +89,11 @@ impl Delivery<'_> {
                 Fate::Forward(forward) => {
                     let bytes = source.part(at, step.len);
                     self.forward(slot, step, forward, bytes, arrived);
+                    if self.is_congested(&forward) {
+                        tally.frames += u64::from(step.frames);
+                        at += step.len;
+                        break Stop::Blocked(forward.group);
+                    }
                 }
                 Fate::Hold { group, frame } => {
                     let bytes = source.part(at, step.len);
@@ -105,6 +112,14 @@ impl Delivery<'_> {
             counters.add_here(Hot::ProbesReceived, tally.probes);
         }
         Fed { consumed: at, stop }
+    }
+
+    /// The mailbox to the target's shard is full: who feeds it waits, answers excepted.
+    fn is_congested(&self, forward: &Forward) -> bool {
+        match forward.to.place {
+            Place::There(shard) => forward.kind != Kind::Answer && self.post.is_congested(shard),
+            Place::Here(_) | Place::Nowhere => false,
+        }
     }
 
     /// Registers for the group, then looks again: room that came before the registration wakes
@@ -254,6 +269,7 @@ impl Delivery<'_> {
         let view = self.switch.group_mut(group);
         let until = (now + view.plan.timers.hold_answer).min(run.deadline);
         let (origin, arrived, deadline) = (run.origin, run.arrived, run.deadline);
+        *self.memory_bytes += frame.len() as u64;
         view.held.push_back(Held { origin, frame: frame.into_boxed_slice(), arrived, deadline, until });
         if !self.holding.contains(&group) {
             self.holding.push(group);

@@ -147,6 +147,7 @@ impl<R: Ring> Shard<R> {
             post: &mut self.post,
             dirty: &mut self.dirty,
             holding: &mut self.holding,
+            memory_bytes: &mut self.memory_bytes,
         }
     }
 

@@ -109,10 +109,8 @@ impl<R: Ring> Shard<R> {
 
     fn admit(&mut self, newcomer: Newcomer) {
         let Newcomer { slot, socket, remote, .. } = newcomer;
-        if self.connections_full() {
-            return self.refuse(newcomer, Refusal::Limit);
-        }
         match self.switch.admission(slot, remote.ip()) {
+            Admission::Admit if self.connections_full() => self.refuse(newcomer, Refusal::Limit),
             Admission::Admit => self.come_in(slot, socket, remote),
             Admission::Refuse(reason) => self.refuse(newcomer, reason),
             Admission::AskWhetherOver { always } => self.ask_whether_over(newcomer, always),

@@ -9,7 +9,7 @@ use crate::reason::Closed;
 use crate::ring::{Listener, Ring};
 use crate::shared::inbox::{Command, Event};
 use crate::shared::status::Cause;
-use crate::switch::line::phase::{After, Phase};
+use crate::switch::line::phase::{After, Drain, Phase};
 use crate::switch::plan_change::LineChange;
 use crate::switch::step::Place;
 use crate::time::Instant;
@@ -84,9 +84,12 @@ impl<R: Ring> Shard<R> {
             Phase::Up => self.switch.drain(slot, until, then),
             Phase::Draining(drain) => {
                 let until = until.min(drain.until);
-                let next = crate::switch::line::phase::Drain { until, then, ..drain };
-                self.switch.lines[slot as usize].phase = Phase::Draining(next);
+                // Taken out of service by the operator, it stays so when it is planned anew.
+                let stays = then == After::Open && drain.then == After::Disabled;
+                let then = if stays { After::Disabled } else { then };
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { until, then, ..drain });
             }
+            Phase::Disabled if then == After::Open => self.replan_disabled(slot),
             Phase::Connecting | Phase::Waiting { .. } | Phase::Listening | Phase::Disabled | Phase::Closed => {
                 if let Some(index) = self.wires[slot as usize].connection {
                     self.cancel_connect(slot, index);
@@ -104,6 +107,14 @@ impl<R: Ring> Shard<R> {
             }
         }
         self.schedule(slot);
+    }
+
+    /// A line that the operator took out of service is planned anew and stays down.
+    fn replan_disabled(&mut self, slot: u32) {
+        let line = &mut self.switch.lines[slot as usize];
+        if let Some(planned) = self.switch.plan.line(line.plan.id) {
+            line.plan = Arc::clone(planned);
+        }
     }
 
     fn cancel_connect(&mut self, slot: u32, index: u32) {
@@ -175,8 +186,7 @@ impl<R: Ring> Shard<R> {
         match self.switch.lines[slot as usize].phase {
             Phase::Up => self.switch.drain(slot, until, After::Disabled),
             Phase::Draining(drain) => {
-                let next = crate::switch::line::phase::Drain { then: After::Disabled, ..drain };
-                self.switch.lines[slot as usize].phase = Phase::Draining(next);
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Disabled, ..drain });
             }
             _ => {
                 if let Some(index) = self.wires[slot as usize].connection {

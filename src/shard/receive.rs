@@ -58,8 +58,9 @@ impl<R: Ring> Shard<R> {
         if connection.receiving || connection.is_closing() || line.pause.is_some() || line.peer_finished {
             return;
         }
-        if self.ring.buffers_free() == 0 {
-            // Armed without a buffer it would fail at once, again and again.
+        if self.ring.buffers_free() == 0 || self.memory_is_full() {
+            // Armed without a buffer it would fail at once, again and again; and what is read while
+            // memory is full would have to be dropped.
             let connection = &mut self.connections[index as usize];
             if !connection.starved {
                 connection.starved = true;
@@ -84,7 +85,7 @@ impl<R: Ring> Shard<R> {
         if !self.connections[index as usize].inlet.is_empty() && !self.is_paused(slot) {
             taken = self.complete_partial(index, region);
         }
-        if taken == region.len || self.connections[index as usize].is_closing() {
+        if taken == region.len || self.connections[index as usize].line != Some(slot) {
             return;
         }
         if self.is_paused(slot) || self.stalls_itself(slot) {
@@ -121,6 +122,7 @@ impl<R: Ring> Shard<R> {
             post: &mut self.post,
             dirty: &mut self.dirty,
             holding: &mut self.holding,
+            memory_bytes: &mut self.memory_bytes,
         };
         delivery.feed(slot, source, now)
     }
@@ -177,6 +179,12 @@ impl<R: Ring> Shard<R> {
         }
         self.note_memory(before, inlet.bytes.len() as u64);
         (inlet, stop)
+    }
+
+    /// This shard's share of `memory` is used up by queues, stashes and held answers.
+    pub(super) fn memory_is_full(&mut self) -> bool {
+        let share = self.switch.plan.settings.memory / u64::from(self.switch.plan.settings.shards);
+        self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64 >= share
     }
 
     /// Keeps the bytes of a region from `from` on for later.
@@ -306,7 +314,7 @@ impl<R: Ring> Shard<R> {
 
     /// Receives that found no buffer are armed again once there is one.
     pub(super) fn arm_starved(&mut self) {
-        while self.ring.buffers_free() > 0 {
+        while self.ring.buffers_free() > 0 && !self.memory_is_full() {
             let Some(index) = self.starved.pop() else { return };
             let connection = &mut self.connections[index as usize];
             connection.starved = false;

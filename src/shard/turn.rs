@@ -29,6 +29,9 @@ const FLUSH_AFTER_BYTES: usize = 512 * 1024;
 /// How long a newcomer on the doorstep may make the shard look again soon.
 const DOORSTEP: Span = Span::from_millis(1);
 
+/// How soon a shard with letters for a full mailbox looks whether there is room again.
+const OVERFLOW: Span = Span::from_micros(200);
+
 /// How often a shard that is done looks whether the others are.
 const OTHERS: Span = Span::from_millis(5);
 
@@ -195,16 +198,12 @@ impl<R: Ring> Shard<R> {
     }
 
     fn sleep(&mut self) {
-        let bed = &self.world.beds[self.id.index()];
-        bed.sleeper.lie_down();
-        let awake = self.nudged
-            || bed.is_nudged()
-            || !self.completions.is_empty()
-            || self.post.has_mail()
-            || self.post.overflow_bytes() > 0
-            || !self.world.inbox.commands[self.id.index()].is_empty()
-            || self.world.epoch() != self.switch.published.epoch;
-        let wait = if awake {
+        let spin = self.switch.plan.settings.spin;
+        if spin > Span::ZERO && self.spins(spin) {
+            return;
+        }
+        self.world.beds[self.id.index()].sleeper.lie_down();
+        let wait = if self.has_work() {
             Wait::No
         } else {
             Wait::Until { deadline: self.next_deadline(), want: 1, min_wait: Span::ZERO }
@@ -213,9 +212,34 @@ impl<R: Ring> Shard<R> {
         self.world.beds[self.id.index()].sleeper.get_up();
     }
 
+    /// Polls for `spin` before it sleeps (`[switch] spin`). True: something came.
+    fn spins(&mut self, spin: Span) -> bool {
+        let until = (self.ring.now() + spin).min(self.next_deadline());
+        loop {
+            self.ring.enter(Wait::No, &mut self.completions);
+            if self.has_work() {
+                return true;
+            }
+            if self.ring.now() >= until {
+                return false;
+            }
+        }
+    }
+
+    /// Something waits that no completion will announce.
+    fn has_work(&self) -> bool {
+        self.nudged
+            || self.world.beds[self.id.index()].is_nudged()
+            || !self.completions.is_empty()
+            || self.post.has_mail()
+            || !self.world.inbox.commands[self.id.index()].is_empty()
+            || self.world.epoch() != self.switch.published.epoch
+    }
+
     fn next_deadline(&self) -> Instant {
         let now = self.switch.now;
         let doorstep = if self.doorstep.is_empty() { Instant::NEVER } else { now + DOORSTEP };
+        let overflow = if self.post.overflow_bytes() == 0 { Instant::NEVER } else { now + OVERFLOW };
         (now + PULSE)
             .min(self.wheel.next())
             .min(self.switch.sweep_at)
@@ -223,5 +247,6 @@ impl<R: Ring> Shard<R> {
             .min(self.stop_by.map_or(Instant::NEVER, |until| until.max(now + DOORSTEP)))
             .min(if self.is_done() { now + OTHERS } else { Instant::NEVER })
             .min(doorstep)
+            .min(overflow)
     }
 }
