@@ -127,7 +127,9 @@ impl<R: Ring> Shard<R> {
             self.mail_scratch = scratch;
             self.post.release(sender);
         }
-        self.post.drain_overflow();
+        if self.post.drain_overflow() && self.post.overflow_bytes() == 0 {
+            self.nudged = true;
+        }
     }
 
     fn deliver_letter(&mut self, letter: Letter, frames: &[u8]) {
