@@ -115,10 +115,10 @@ fn an_answer_is_held_for_a_newcomer(shards: u16) {
         terminal.reset();
         switch.wait_line_state("nac-1", "listening");
         issuer.send_frame(&answer_swapped(&request, b"held"));
-        switch.wait_metric("frames_held", &[], 1);
+        switch.wait_gauge("frames_held", &[], 1);
         let mut back = switch.join(&nac, newcomer);
         back.expect_frame(&tpdu(0x0042, NII, b"held"));
-        switch.wait_metric("frames_held", &[], 0);
+        switch.wait_gauge("frames_held", &[], 0);
         drop(back);
         switch.wait_line_state(&nac.line(newcomer), "listening");
     }

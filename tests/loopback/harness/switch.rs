@@ -105,6 +105,11 @@ impl Switch {
         });
     }
 
+    /// Waits until a metric that may also fall is exactly `value`.
+    pub fn wait_gauge(&self, name: &str, labels: &[(&str, &str)], value: u64) {
+        eventually(&format!("{name}{labels:?} = {value}"), || (self.metric(name, labels) == value).then_some(()));
+    }
+
     pub fn wait_metric_at_least(&self, name: &str, labels: &[(&str, &str)], value: u64) {
         eventually(&format!("{name}{labels:?} >= {value}"), || (self.metric(name, labels) >= value).then_some(()));
     }
