@@ -3,3 +3,4 @@
 mod fake;
 mod fake_ring;
 mod kernels;
+mod shards;
