@@ -17,7 +17,7 @@ pub struct Wire {
     pub nth: u32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
     Pair,
     Request,
@@ -40,14 +40,14 @@ pub struct Ledger {
     sent: BTreeMap<Id, Sent>,
     last_id: Id,
     /// The last arrival on a connection from a connection.
-    order: BTreeMap<(Kind2, Wire, Wire), Id>,
+    order: BTreeMap<(Kind, Wire, Wire), Id>,
     /// Members of which a connection has ever broken.
     broken: BTreeSet<usize>,
-    /// Switch-made numbers of requests that arrived, for their answers.
+    /// Answers that were sent a second time, over whichever line: the copy may be the one that arrives.
+    again: BTreeSet<Id>,
+    /// What was wrong, a sentence each.
     pub faults: Vec<String>,
 }
-
-type Kind2 = u8;
 
 /// A request as the host has it: what it needs for the answer.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,8 @@ impl Ledger {
             expected[3..5].copy_from_slice(&data[3..5]);
         }
         if !kinds.contains(&sent.kind) || sent.to != wire.member {
-            self.faults.push(format!("{wire:?} received {:?} {id} of {:?}, for member {}", sent.kind, sent.by, sent.to));
+            self.faults
+                .push(format!("{wire:?} received {:?} {id} of {:?}, for member {}", sent.kind, sent.by, sent.to));
             return None;
         }
         if expected != data {
@@ -140,11 +141,19 @@ impl Ledger {
             self.faults.push(format!("{:?} {id} of {:?} arrived twice: {before:?}, {wire:?}", sent.kind, sent.by));
             return None;
         }
-        let last = self.order.insert((sent.kind as u8, sent.by, wire), id);
+        if self.again.contains(&id) {
+            return Some(id);
+        }
+        let last = self.order.insert((sent.kind, sent.by, wire), id);
         if last.is_some_and(|last| last > id) && !self.broken.contains(&wire.member) {
             self.faults.push(format!("{:?} {id} of {:?} came behind {last:?} on {wire:?}", sent.kind, sent.by));
         }
         Some(id)
+    }
+
+    /// The answer that was written last is sent a second time.
+    pub fn sent_again(&mut self, data: &[u8]) {
+        self.again.extend(Self::id_of(data, ID_AT));
     }
 
     pub fn broke(&mut self, member: usize) {

@@ -11,10 +11,14 @@ use crate::fake::{Peer, PeerState, Random, Server};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Role {
     /// Half of a pair; the other half is that member.
-    Pair { to: usize },
+    Pair {
+        to: usize,
+    },
     /// Asks the hosts, each of which answers one NII.
     Requester,
-    Host { nii: u16 },
+    Host {
+        nii: u16,
+    },
 }
 
 pub struct Line {
@@ -27,6 +31,10 @@ pub struct Line {
     rest: Vec<u8>,
     unread: Vec<u8>,
     pub half_closed: bool,
+    /// Lets arriving bytes lie for a while.
+    pub slow: bool,
+    /// The member sends on it: not if it is a simplex line of the switch's.
+    pub sends: bool,
 }
 
 pub struct Member {
@@ -41,7 +49,17 @@ impl Line {
     pub fn new(stage: &Stage, member: usize, line: usize, port: u16, switch_connects: bool) -> Self {
         let server = switch_connects.then(|| stage.kernel.listen(address(port)));
         let wire = Wire { member, line, nth: 0 };
-        Self { wire, port, server, peer: None, rest: Vec::new(), unread: Vec::new(), half_closed: false }
+        Self {
+            wire,
+            port,
+            server,
+            peer: None,
+            rest: Vec::new(),
+            unread: Vec::new(),
+            half_closed: false,
+            slow: false,
+            sends: true,
+        }
     }
 
     /// Has a connection that is not known to be over.
@@ -49,13 +67,14 @@ impl Line {
         self.peer.as_ref().is_some_and(|peer| peer.state() == PeerState::Connected)
     }
 
-    pub fn is_quiet(&self) -> bool {
-        self.rest.is_empty() && self.is_up() && !self.half_closed
+    /// Can send a frame.
+    pub fn can_send(&self) -> bool {
+        self.sends && self.is_up() && !self.half_closed
     }
 
     /// A new connection, if there is none or the last one is over.
     pub fn begin(&mut self, stage: &mut Stage, ledger: &mut Ledger) {
-        let over = !self.is_up();
+        let over = !self.is_up() || self.half_closed;
         let next = match &self.server {
             Some(server) => server.accept(),
             None if over => Some(stage.kernel.connect(address(0), address(self.port))),
@@ -72,6 +91,7 @@ impl Line {
         self.rest.clear();
         self.unread.clear();
         self.half_closed = false;
+        self.slow = false;
     }
 
     /// Sends what is left of a frame, then `frame`, or the beginning of it.
@@ -113,7 +133,7 @@ impl Line {
 
 impl Member {
     pub fn read(&mut self, ledger: &mut Ledger) {
-        for line in &mut self.lines {
+        for line in self.lines.iter_mut().filter(|line| !line.slow) {
             line.read(self.role, self.lengths, &mut self.asked, ledger);
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use ringswitch::config::plan::{Plan, Side};
 use ringswitch::ids::{LineId, ShardId};
 use ringswitch::reason::{Closed, Drop};
-use ringswitch::ring::Ring;
+use ringswitch::ring::{Ring, Wait};
 use ringswitch::shard::thread::posts;
 use ringswitch::shard::{Shard, Turn};
 use ringswitch::shared::counters::{Hot, LineCounters};
@@ -54,14 +54,18 @@ impl Stage {
 
     /// The same before the first turn: programs that the switch connects to can still begin to listen.
     pub fn before(text: &str, seed: u64, conditions: Conditions) -> Self {
+        Self::over(text, seed, fake::World::with_conditions(seed, conditions), |kernel| kernel.ring())
+    }
+
+    /// The same with rings of the caller's making.
+    pub fn over(text: &str, seed: u64, kernel: fake::World, mut ring: impl FnMut(&fake::World) -> FakeRing) -> Self {
         let plan = opening::plan(text);
         let world = opening::world(plan.clone());
-        let kernel = fake::World::with_conditions(seed, conditions);
         let posts = posts(usize::from(plan.settings.shards));
         let shards: Vec<_> = posts
             .into_iter()
             .enumerate()
-            .map(|(at, post)| Shard::new(ShardId(at as u16), kernel.ring(), world.clone(), post, seed + at as u64))
+            .map(|(at, post)| Shard::new(ShardId(at as u16), ring(&kernel), world.clone(), post, seed + at as u64))
             .collect();
         for line in plan.lines.iter().flatten() {
             if let Side::Listen(address) = line.side {
@@ -86,6 +90,10 @@ impl Stage {
         self.turns += 1;
         self.world.beds[at].sleeper.get_up();
         self.stopped[at] = self.shards[at].turn() == Turn::Stopped;
+        if self.stopped[at] {
+            // Its thread has ended: nobody waits in its ring.
+            self.shards[at].ring_mut().enter(Wait::No, &mut Vec::new());
+        }
         if self.kernel.wish(ShardId(at as u16)).is_some() {
             self.world.beds[at].sleeper.lie_down();
         }
