@@ -162,3 +162,21 @@ fn ask_any(stage: &mut Stage, nac: &Peer, hosts: &[&Peer]) -> (usize, Vec<u8>) {
     assert_eq!(answers.len(), 1);
     answers.into_iter().next().expect("one")
 }
+
+#[test]
+fn a_held_answer_with_an_earlier_deadline_does_not_wait_for_the_one_before_it() {
+    let (mut stage, nac, issuer) = cards();
+    let early = ask(&mut stage, &nac, &issuer);
+    stage.pass_secs(40);
+    let late = ask(&mut stage, &nac, &issuer);
+    nac.reset();
+    stage.pass_secs(4);
+    // The first may be held for two seconds, the second until its deadline, which is one second away.
+    stage.send(&issuer, &[late, early].concat());
+    assert_eq!(stage.held(), 2);
+    stage.pass(Span::from_millis(1_100));
+    assert_eq!((stage.held(), stage.dropped("issuer-1", Drop::Late)), (1, 1));
+    let sibling = stage.connect(7002);
+    assert_eq!(sibling.receive(), whole_answer());
+    stage.assert_fates_add_up();
+}
