@@ -8,5 +8,7 @@ mod texts;
 mod wire;
 
 mod answers;
+mod connecting;
+mod queues;
 mod random;
 mod silence;
