@@ -8,6 +8,7 @@ mod texts;
 mod wire;
 
 mod answers;
+mod both_rings;
 mod connecting;
 mod queues;
 mod random;
