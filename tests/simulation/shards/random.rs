@@ -17,7 +17,7 @@ use super::stage::{Stage, drops};
 use super::wire::Lengths;
 use crate::fake::{self, Conditions, Faults, Random};
 
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 1_000;
 
 /// `answer_within` of the plan.
 const ANSWER_WITHIN: Span = Span::from_secs(5);
