@@ -1,5 +1,7 @@
 //! Time: the lines' clocks, the sweep of the response tables, answers that waited too long.
 
+use std::collections::VecDeque;
+
 use super::Shard;
 use super::deliver::count_drop;
 use crate::ids::GroupId;
@@ -7,6 +9,7 @@ use crate::reason::{Closed, Drop, Malformed};
 use crate::ring::Ring;
 use crate::shared::counters::{Cold, ShardCounters};
 use crate::shared::response_table::{ResponseTable, Waiting};
+use crate::switch::group::Held;
 use crate::switch::group::pick::{Pick, Purpose};
 use crate::switch::line::outbox::Run;
 use crate::switch::line::phase::{Drain, Phase};
@@ -200,38 +203,43 @@ impl<R: Ring> Shard<R> {
     }
 
     fn look_at_held_of(&mut self, group: GroupId) {
-        let now = self.switch.now;
+        self.drop_overdue(group);
         loop {
             let Some(view) = self.switch.groups[group.index()].as_mut() else { return };
             let Some(first) = view.held.front() else { return };
-            let overdue = now >= first.until;
             let bytes = first.frame.len();
-            let pick = if overdue { Pick::Nobody } else { self.switch.pick(group, Purpose::Answer, bytes) };
-            if !overdue && !matches!(pick, Pick::Line(_)) {
+            let Pick::Line(target) = self.switch.pick(group, Purpose::Answer, bytes) else {
                 self.switch.group(group).shared.table.wait(self.id);
-                return;
-            }
+                // A line that joined before the registration wakes nobody: look once more.
+                match self.switch.pick(group, Purpose::Answer, 0) {
+                    Pick::Line(_) => continue,
+                    Pick::Full | Pick::Nobody => return,
+                }
+            };
             let held = self.switch.group_mut(group).held.pop_front().expect("the first was there");
             self.note_memory(held.frame.len() as u64, 0);
-            let run = Run {
-                origin: held.origin,
-                kind: Kind::Answer,
-                frames: 1,
-                bytes: held.frame.len() as u32,
-                arrived: held.arrived,
-                deadline: held.deadline,
-            };
+            let run = run_of(&held);
             let mut delivery = self.delivery();
-            match pick {
-                Pick::Line(target) => {
-                    delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
-                    delivery.send_on(group, target.line, target.place, run, &held.frame);
-                }
-                Pick::Full | Pick::Nobody => {
-                    let reason = if now >= held.deadline { Drop::Late } else { Drop::HoldExpired };
-                    delivery.drop_held(group, run, &held.frame, reason, false);
-                }
-            }
+            delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
+            delivery.send_on(group, target.line, target.place, run, &held.frame);
+        }
+    }
+
+    /// An answer that has waited long enough may stand behind one that has not: an earlier deadline
+    /// ends its wait before `hold_answer` does.
+    fn drop_overdue(&mut self, group: GroupId) {
+        let now = self.switch.now;
+        let Some(view) = self.switch.groups[group.index()].as_mut() else { return };
+        if view.held.iter().all(|held| now < held.until) {
+            return;
+        }
+        let (overdue, waiting): (VecDeque<_>, _) =
+            std::mem::take(&mut view.held).into_iter().partition(|held| now >= held.until);
+        view.held = waiting;
+        for held in overdue {
+            self.note_memory(held.frame.len() as u64, 0);
+            let reason = if now >= held.deadline { Drop::Late } else { Drop::HoldExpired };
+            self.delivery().drop_held(group, run_of(&held), &held.frame, reason, false);
         }
     }
 
@@ -260,5 +268,17 @@ impl<R: Ring> Shard<R> {
                 expired.iter().for_each(|waiting| self.timed_out(waiting));
             }
         }
+    }
+}
+
+/// A held answer as a run of one.
+fn run_of(held: &Held) -> Run {
+    Run {
+        origin: held.origin,
+        kind: Kind::Answer,
+        frames: 1,
+        bytes: held.frame.len() as u32,
+        arrived: held.arrived,
+        deadline: held.deadline,
     }
 }

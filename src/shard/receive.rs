@@ -9,6 +9,7 @@ use crate::ring::token::Kind;
 use crate::ring::{Completion, Memory, Operation, Region, Ring};
 use crate::shared::counters::Hot;
 use crate::switch::line::Pause;
+use crate::switch::line::phase::Phase;
 use crate::time::Instant;
 
 impl<R: Ring> Shard<R> {
@@ -256,6 +257,8 @@ impl<R: Ring> Shard<R> {
             };
             if self.stalls_itself(slot) || self.post.overflow_bytes() > 0 {
                 self.switch.group(self.switch.lines[slot as usize].plan.group).shared.table.wait(self.id);
+                // Taken answers that came before the registration wake nobody: look once more.
+                self.nudged |= !self.stalls_itself(slot) && self.post.overflow_bytes() == 0;
                 self.paused.push(slot);
                 continue;
             }
@@ -269,6 +272,8 @@ impl<R: Ring> Shard<R> {
                 *again = pause;
             }
             self.arm(index);
+            // The clocks that stood still were off the wheel.
+            self.schedule(slot);
         }
     }
 
@@ -287,8 +292,15 @@ impl<R: Ring> Shard<R> {
     fn finished_by_peer(&mut self, index: u32) {
         let Some(slot) = self.connections[index as usize].line else { return };
         let line = &self.switch.lines[slot as usize];
-        // After a reset the armed receive may end like a clean FIN: the socket's state tells.
-        let dead = self.ring.health(self.connections[index as usize].socket).is_ok_and(|health| health.dead);
+        let drain = match line.phase {
+            Phase::Draining(drain) => Some(drain),
+            _ => None,
+        };
+        // After a reset the armed receive may end like a clean FIN: the socket's state tells. Once our
+        // own FIN is out it no longer does: the peer's, too, leaves a socket that is over.
+        let finished = drain.is_some_and(|drain| drain.finished_at.is_some());
+        let dead =
+            !finished && self.ring.health(self.connections[index as usize].socket).is_ok_and(|health| health.dead);
         if dead {
             return self.sever(index, Closed::Reset);
         }
@@ -298,7 +310,7 @@ impl<R: Ring> Shard<R> {
             return self.sever(index, Closed::Partial);
         }
         let due = line.plan.flow.sends() && (line.shared.counters.pending() > 0 || !line.outbox.is_empty());
-        let draining = matches!(line.phase, crate::switch::line::phase::Phase::Draining(_));
+        let draining = drain.is_some();
         if (due || paused) && !draining {
             self.switch.peer_finished(slot);
             self.tell_waiting(slot);

@@ -51,6 +51,9 @@ pub trait Kernel {
     /// Enters a ring and lets a moment pass.
     fn enter(&mut self, ring: &mut Self::Ring, into: &mut Vec<Completion>);
 
+    /// Lets a moment pass.
+    fn pass(&mut self);
+
     /// Does the ring's wait end by what was done before?
     fn ends_wait(&mut self, shard: ShardId, ring: &mut Self::Ring) -> bool;
 }
@@ -129,6 +132,11 @@ impl Kernel for Loopback {
     fn enter(&mut self, ring: &mut Uring, into: &mut Vec<Completion>) {
         let deadline = ring.now() + Span::from_millis(2);
         ring.enter(Wait::Until { deadline, want: 1, min_wait: Span::ZERO }, into);
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "real time passes by itself")]
+    fn pass(&mut self) {
+        std::thread::sleep(Duration::from_millis(1));
     }
 
     fn ends_wait(&mut self, _shard: ShardId, ring: &mut Uring) -> bool {
@@ -234,6 +242,10 @@ impl Kernel for Simulated {
     fn enter(&mut self, ring: &mut FakeRing, into: &mut Vec<Completion>) {
         ring.enter(Wait::Until { deadline: Instant::NEVER, want: 1, min_wait: Span::ZERO }, into);
         self.world.advance(Span::from_millis(2));
+    }
+
+    fn pass(&mut self) {
+        self.world.advance(Span::from_millis(1));
     }
 
     fn ends_wait(&mut self, shard: ShardId, ring: &mut FakeRing) -> bool {

@@ -9,3 +9,4 @@
 mod fake;
 mod fake_ring;
 mod kernels;
+mod shards;

@@ -47,6 +47,12 @@ pub struct Progress {
     pub look_at: Instant,
 }
 
+/// Between two looks: a peer that takes nothing is found that much later than `unread_within`, or twice
+/// that if it took something since the look before.
+fn look_every(unread_within: Span) -> Span {
+    Span((unread_within.0 / 8).max(1_000_000))
+}
+
 impl Default for Progress {
     fn default() -> Self {
         Self { acknowledged: 0, standing_since: Instant::NEVER, look_at: Instant::NEVER }
@@ -58,7 +64,7 @@ impl Progress {
     #[inline]
     pub fn expect(&mut self, now: Instant, unread_within: Span) {
         if self.look_at == Instant::NEVER {
-            self.look_at = now + Span(unread_within.0 / 2);
+            self.look_at = now + look_every(unread_within);
         }
     }
 
@@ -68,9 +74,9 @@ impl Progress {
             *self = Self { acknowledged, standing_since: Instant::NEVER, look_at: Instant::NEVER };
             return false;
         }
-        let look_every = Span((unread_within.0 / 8).max(1_000_000));
+        let look_every = look_every(unread_within);
         if acknowledged != self.acknowledged || self.standing_since == Instant::NEVER {
-            let since = if acknowledged != self.acknowledged { now } else { now - Span(unread_within.0 / 2) };
+            let since = if acknowledged != self.acknowledged { now } else { now - look_every };
             *self = Self { acknowledged, standing_since: since, look_at: now + look_every };
             return false;
         }

@@ -142,7 +142,7 @@ impl World {
         self.with(|state| state.kernels[shard.index()].is_due(&state.network))
     }
 
-    /// What a ring waits for since its last enter; `None` if it did not mean to wait.
+    /// What a ring waits for since its last enter; `None` if it did not mean to wait, or did not have to.
     pub fn wish(&self, shard: ShardId) -> Option<Wish> {
         self.with(|state| state.kernels[shard.index()].wish)
     }

@@ -1,0 +1,133 @@
+//! Lines that come and go: connecting, back-off, draining, trunk and backup.
+
+use ringswitch::reason::Closed;
+use ringswitch::shared::inbox::{Command, Event};
+use ringswitch::shared::status::LineState;
+use ringswitch::time::{Instant, Span};
+
+use super::stage::{Stage, address};
+use super::texts::{CARDS, SHOP};
+use super::wire::{Lengths, binary, digits, tpdu};
+use crate::fake::{Conditions, Peer, PeerState, Route};
+
+const MOMENT: Span = Span::from_millis(100);
+
+fn attempts(stage: &Stage) -> Vec<Instant> {
+    let attempt = |event: &Event| match event {
+        Event::Line { at, to: LineState::Connecting, .. } => Some(*at),
+        _ => None,
+    };
+    stage.events.iter().filter_map(attempt).collect()
+}
+
+#[test]
+fn mc6_4_1_2a_who_is_refused_tries_again_with_pauses_that_double() {
+    for seed in 0..20 {
+        let mut stage = Stage::with(SHOP, seed, Conditions::default());
+        stage.pass_secs(600);
+        let attempts = attempts(&stage);
+        let mut longest = 200;
+        for (nth, pair) in attempts.windows(2).enumerate() {
+            let pause = pair[1].since(pair[0]).as_millis();
+            // Jitter takes away up to a half; a tick of the clock adds up to 8 ms.
+            assert!((longest / 2..=longest + 8).contains(&pause), "seed {seed}, pause {nth}: {pause} of {longest}");
+            longest = (2 * longest).min(30_000);
+        }
+        assert!((25..60).contains(&attempts.len()), "{}", attempts.len());
+        assert_eq!(stage.kernel.sockets_open(), 0, "MC6-5.1: each failed socket is closed");
+    }
+}
+
+#[test]
+fn mc6_5_1_a_connect_that_nobody_answers_is_given_up_after_ten_seconds() {
+    let mut stage = Stage::before(SHOP, 1, Conditions::default());
+    stage.kernel.set_route(address(7401), Some(Route::Silent));
+    stage.pass(Span::from_millis(9_900));
+    assert_eq!((stage.state("merchant-1"), stage.kernel.sockets_open()), (LineState::Connecting, 1));
+    stage.pass(Span::from_millis(199));
+    assert_eq!(stage.line("merchant-1").status.details().last_error.as_deref(), Some(TIMED_OUT));
+    stage.kernel.set_route(address(7401), None);
+    let server = stage.kernel.listen(address(7401));
+    stage.pass_secs(11);
+    assert_eq!((stage.state("merchant-1"), server.accept().is_some()), (LineState::Up, true));
+}
+
+const TIMED_OUT: &str = "connect to 127.0.0.1:7401 timed out";
+
+fn asked(stage: &mut Stage, nac: &Peer, issuer: &Peer) -> Vec<u8> {
+    stage.send(nac, &binary(&tpdu(3, 0x4711, b"a request")));
+    stage.pass(MOMENT);
+    let mut bytes = issuer.receive();
+    let frames = Lengths::Digits.take_all(&mut bytes);
+    let request = frames.iter().find(|frame| !frame.is_empty()).expect("a request");
+    digits(&tpdu(u16::from_be_bytes([request[3], request[4]]), 3, b"an answer"))
+}
+
+fn disable(stage: &mut Stage, name: &str) {
+    let line = stage.line_id(name);
+    let shard = stage.plan.line(line).expect("of the plan").shard.index();
+    stage.command(shard, Command::Disable { line });
+    stage.settle();
+}
+
+#[test]
+fn a_line_taken_out_of_service_waits_for_its_answer_and_ends_in_order() {
+    let mut stage = Stage::new(CARDS);
+    let (nac, issuer) = (stage.connect(7001), stage.connect(7101));
+    let answer = asked(&mut stage, &nac, &issuer);
+    disable(&mut stage, "nac-1");
+    stage.pass_secs(40);
+    assert_eq!((stage.state("nac-1"), nac.state()), (LineState::Draining, PeerState::Connected));
+    stage.send(&issuer, &answer);
+    stage.pass(MOMENT);
+    assert_eq!((nac.receive().is_empty(), nac.state()), (false, PeerState::Ended));
+    nac.close();
+    stage.pass(MOMENT);
+    let closed: Vec<_> = Closed::ALL.iter().filter(|reason| stage.closed("nac-1", **reason) > 0).collect();
+    assert_eq!((stage.state("nac-1"), closed), (LineState::Disabled, vec![&Closed::Drained]));
+    stage.assert_fates_add_up();
+}
+
+#[test]
+fn drain_within_ends_what_would_wait_longer() {
+    let mut stage = Stage::new(
+        &CARDS.replace("[[member]]\nid = \"nac\"", "[timers]\ndrain_within = \"5s\"\n[[member]]\nid = \"nac\""),
+    );
+    let (nac, issuer) = (stage.connect(7001), stage.connect(7101));
+    asked(&mut stage, &nac, &issuer);
+    disable(&mut stage, "nac-1");
+    stage.pass(Span::from_millis(4_900));
+    assert_eq!(stage.state("nac-1"), LineState::Draining);
+    stage.pass(Span::from_millis(200));
+    assert_eq!((stage.state("nac-1"), stage.closed("nac-1", Closed::DrainTimeout)), (LineState::Disabled, 1));
+}
+
+#[test]
+fn mp1_5b_a_trunk_that_came_back_carries_again_once_it_is_steady() {
+    let text = CARDS
+        .replace("{ listen = \"127.0.0.1:7102\" }", "{ listen = \"127.0.0.1:7102\", tier = \"backup\" }")
+        .replace("id = \"issuer\"", "id = \"issuer\"\ntimers = { trunk_steady = \"30s\" }");
+    let mut stage = Stage::new(&text);
+    let (nac, backup) = (stage.connect(7001), stage.connect(7102));
+    let ask = |stage: &mut Stage| {
+        stage.send(&nac, &binary(&tpdu(3, 1, b"who carries?")));
+        stage.pass(MOMENT);
+    };
+    let got = |peer: &Peer| peer.receive().windows(12).any(|bytes| bytes == b"who carries?");
+    ask(&mut stage);
+    assert!(got(&backup), "no trunk is up");
+    stage.pass_secs(10);
+    let trunk = stage.connect(7101);
+    ask(&mut stage);
+    assert!(got(&backup) && !got(&trunk), "just back");
+    stage.pass_secs(29);
+    ask(&mut stage);
+    assert!(got(&backup) && !got(&trunk), "29 seconds back");
+    stage.pass_secs(1);
+    ask(&mut stage);
+    assert!(got(&trunk) && !got(&backup), "steady");
+    trunk.reset();
+    stage.pass(MOMENT);
+    ask(&mut stage);
+    assert!(got(&backup), "down again");
+}
