@@ -171,8 +171,7 @@ fn runs_of_a_pair(criterion: &mut Criterion) {
 
 fn between_stations(criterion: &mut Criterion) {
     let text = member("east", "institution", "station", 7001, "station = [\"48410000\"]")
-        + &member("west", "institution", "station", 7101, "station = [\"00010344\"]")
-        + "[[route]]\nfrom = [\"east\"]\nto = [\"west\"]\n";
+        + &member("west", "institution", "station", 7101, "station = [\"00010344\"]");
     let mut switch = switch(&text);
     let east = slot(&switch, "east-1");
     let head = format!("\x2e\x020200{:<11}{:<11}000\x00{:0>14}", "00010344", "48410000", "");
