@@ -136,7 +136,7 @@ impl Run {
             let line = |line: u16| {
                 let port = written.first_port + line;
                 let mut made = Line::new(&stage, at, usize::from(line), port, written.switch_connects);
-                made.sends = !written.simplex || line % 2 == 0;
+                made.sends = !written.simplex || line.is_multiple_of(2);
                 made
             };
             let lines = (0..written.lines).map(line).collect();
@@ -389,7 +389,7 @@ impl Run {
 
     /// All that can be seen of it.
     fn transcript(&self) -> String {
-        let counters: Vec<_> = self.stage.counters().into_iter().map(|(name, line)| (name, line)).collect();
+        let counters = self.stage.counters();
         let (turns, events, now) = (self.stage.turns, &self.stage.events, self.stage.now());
         format!("{turns} {now:?} {events:?} {counters:?} {:?}", self.ledger)
     }
