@@ -1,6 +1,6 @@
 //! End to end over loopback: what a frame costs the switch, beside a plain pipe of bytes.
 //! `cargo bench --bench relay -- [SCENARIO …]`; `benches/README.md` says what the figures mean.
-#![allow(clippy::disallowed_methods, reason = "a bench reads clocks and waits")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a bench plays the peers and keeps the time")]
 
 #[path = "relay/child.rs"]
 mod child;
