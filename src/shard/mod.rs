@@ -136,6 +136,12 @@ impl<R: Ring> Shard<R> {
         &self.switch
     }
 
+    /// Whether letters of other shards lie unread. A shard that sleeps by them was not woken: what a
+    /// driver that decides when a wait ends must be able to see.
+    pub fn has_mail(&self) -> bool {
+        self.post.has_mail()
+    }
+
     /// Everything that moving frames touches, for work without received bytes.
     fn delivery(&mut self) -> Delivery<'_> {
         Delivery {

@@ -108,7 +108,7 @@ impl Stage {
         loop {
             let mut due: Vec<usize> = (0..self.shards.len()).filter(|at| self.is_due(*at)).collect();
             if due.is_empty() {
-                return;
+                return self.assert_nobody_oversleeps();
             }
             if due.len() > 1 {
                 let first = self.kernel.below(due.len() as u64) as usize;
@@ -116,6 +116,16 @@ impl Stage {
             }
             due.into_iter().for_each(|at| self.turn(at));
             assert!(self.turns - before < TURNS_AT_ONCE_MAX, "a shard turns and turns at {:?}", self.now());
+        }
+    }
+
+    /// Its sign of life each second would hide a wake-up that was forgotten.
+    fn assert_nobody_oversleeps(&self) {
+        for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| !self.stopped[*at]) {
+            let now = self.now();
+            assert!(!shard.has_mail(), "shard {at} sleeps with letters unread at {now:?}");
+            assert!(!self.world.beds[at].is_nudged(), "shard {at} sleeps though a way has opened at {now:?}");
+            assert!(self.world.inbox.commands[at].is_empty(), "shard {at} sleeps with orders at {now:?}");
         }
     }
 
