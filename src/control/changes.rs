@@ -1,13 +1,14 @@
 //! What a reload does to each line, and why: the answer of `reload --plan` and the log line of a
 //! reload that was applied.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::config::plan::{Group, Header, Line, Plan, Settings};
+use crate::config::Difference;
+use crate::config::difference::{self, LineChange};
+use crate::config::plan::Plan;
 
-/// The difference between two plans, by line. Everything is in the order of names.
+/// The difference between two plans, by line, in the order of the configuration, as the admin API
+/// gives it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Changes {
     /// Lines whose connection is not touched.
@@ -32,34 +33,29 @@ const UNCHANGED: &str = "unchanged";
 
 impl Changes {
     pub fn between(old: &Plan, new: &Plan) -> Self {
-        let (before, after) = (by_name(old), by_name(new));
+        let difference = Difference::new(old, new);
         let mut changes = Self::default();
-        for (name, line) in &after {
-            match before.get(name) {
-                None => changes.open.push(change(name, "new")),
-                Some(previous) => changes.compare(name, (old, previous), (new, line)),
-            }
+        difference.lines.iter().for_each(|line| changes.add(line));
+        changes.other = difference.settings.iter().map(|name| (*name).to_owned()).collect();
+        if old.stations != new.stations {
+            changes.other.push("stations".to_owned());
         }
-        let gone = before.keys().filter(|name| !after.contains_key(*name));
-        changes.close.extend(gone.map(|name| change(name, "removed")));
-        changes.other = settings(&old.settings, &new.settings);
-        changes.other.extend(groups(old, new));
-        if changes.is_empty() && !same(old, new) {
+        if changes.is_empty() && old != new {
             // Whatever a plan comes to hold: what this list cannot name is applied all the same.
             changes.other.push("details".to_owned());
         }
         changes
     }
 
-    fn compare(&mut self, name: &str, old: (&Plan, &Line), new: (&Plan, &Line)) {
-        let reopening = reopening(old, new);
-        if reopening.is_empty() {
-            let keeping = keeping(old.1, new.1);
-            let reason = if keeping.is_empty() { UNCHANGED.to_owned() } else { keeping.join(", ") };
-            self.keep.push(change(name, &reason));
-        } else {
-            self.rebind.push(change(name, &reopening.join(", ")));
-        }
+    fn add(&mut self, line: &LineChange) {
+        let (list, reason) = match &line.change {
+            difference::Change::Keep => (&mut self.keep, UNCHANGED.to_owned()),
+            difference::Change::InPlace(reasons) => (&mut self.keep, reasons.join(", ")),
+            difference::Change::Reopen(reasons) => (&mut self.rebind, reasons.join(", ")),
+            difference::Change::Open => (&mut self.open, "new".to_owned()),
+            difference::Change::Close => (&mut self.close, "removed".to_owned()),
+        };
+        list.push(Change { line: line.name.to_string(), reason });
     }
 
     /// Nothing would change at all.
@@ -84,100 +80,6 @@ impl Changes {
         }
         text
     }
-}
-
-/// Settings that only a restart can change, and that `new` changes.
-pub fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    listed(&[
-        (old.shards != new.shards, "shards"),
-        (old.admin != new.admin, "admin"),
-        (old.spin != new.spin, "spin"),
-        (old.memory != new.memory, "memory"),
-    ])
-}
-
-fn same(old: &Plan, new: &Plan) -> bool {
-    old.settings == new.settings
-        && old.members == new.members
-        && old.stations == new.stations
-        && old.lines.iter().flatten().eq(new.lines.iter().flatten())
-        && old.groups.iter().flatten().eq(new.groups.iter().flatten())
-}
-
-fn by_name(plan: &Plan) -> BTreeMap<&str, &Line> {
-    plan.lines.iter().flatten().map(|line| (&*line.name, &**line)).collect()
-}
-
-fn change(line: &str, reason: &str) -> Change {
-    Change { line: line.to_owned(), reason: reason.to_owned() }
-}
-
-/// Why the line cannot keep its connection (INTERFACE, Signals).
-fn reopening((old_plan, old): (&Plan, &Line), (new_plan, new): (&Plan, &Line)) -> Vec<&'static str> {
-    listed(&[
-        (old.member_name != new.member_name, "member"),
-        (old.side != new.side, "address"),
-        (old.profile != new.profile, "profile"),
-        (old.framing != new.framing, "prefix"),
-        (header(old_plan, old) != header(new_plan, new), "header"),
-        (old.flow != new.flow, "flow"),
-        (old.group_name != new.group_name, "group"),
-        (old.tier != new.tier, "tier"),
-        (old.id != new.id || old.shard != new.shard || old.position != new.position, "place"),
-    ])
-}
-
-/// What changes at once, with the connection kept.
-fn keeping(old: &Line, new: &Line) -> Vec<&'static str> {
-    listed(&[
-        (old.timers != new.timers, "timers"),
-        (old.limits != new.limits, "limits"),
-        (old.allow != new.allow, "allow"),
-        (old.second != new.second, "second"),
-        (old.probe != new.probe, "probe"),
-        (old.expect != new.expect, "expect"),
-    ])
-}
-
-fn header(plan: &Plan, line: &Line) -> Option<Header> {
-    plan.group(line.group).map(|group| group.header)
-}
-
-fn settings(old: &Settings, new: &Settings) -> Vec<String> {
-    let changed = listed(&[
-        (old.name != new.name, "name"),
-        (old.log != new.log, "log"),
-        (old.connections != new.connections, "connections"),
-        (old.events != new.events, "events"),
-        (old.drain_within != new.drain_within, "drain_within"),
-    ]);
-    changed.into_iter().map(str::to_owned).collect()
-}
-
-fn groups(old: &Plan, new: &Plan) -> Vec<String> {
-    let (before, after) = (groups_by_name(old), groups_by_name(new));
-    let what = |(name, group): (&(&str, &str), &Group)| {
-        let Some(previous) = before.get(name) else { return Some(format!("group {}/{} is new", name.0, name.1)) };
-        let routes = previous.ways != group.ways || previous.answers != group.answers || previous.id != group.id;
-        let of_all = previous.timers != group.timers || previous.limits != group.limits;
-        let parts = listed(&[(routes, "routes"), (of_all, "timers or limits")]);
-        (!parts.is_empty()).then(|| format!("{} of group {}/{}", parts.join(" and "), name.0, name.1))
-    };
-    let mut texts: Vec<String> = after.iter().filter_map(|(name, group)| what((name, group))).collect();
-    let gone = before.keys().filter(|name| !after.contains_key(*name));
-    texts.extend(gone.map(|name| format!("group {}/{} is gone", name.0, name.1)));
-    if old.stations != new.stations {
-        texts.push("stations".to_owned());
-    }
-    texts
-}
-
-fn groups_by_name(plan: &Plan) -> BTreeMap<(&str, &str), &Group> {
-    plan.groups.iter().flatten().map(|group| ((&*group.member_name, &*group.name), &**group)).collect()
-}
-
-fn listed(parts: &[(bool, &'static str)]) -> Vec<&'static str> {
-    parts.iter().filter(|part| part.0).map(|part| part.1).collect()
 }
 
 #[cfg(test)]
@@ -218,14 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_told_apart_by_whether_they_need_a_restart() {
+    fn settings_that_take_effect_at_once_are_named() {
         let old = plan(&[]);
         let mut new = plan(&[]);
         new.settings.events += 1;
         assert_eq!(Changes::between(&old, &new).other, ["events"]);
-        assert!(needs_restart(&old.settings, &new.settings).is_empty());
-        new.settings.shards += 1;
-        new.settings.memory += 1;
-        assert_eq!(needs_restart(&old.settings, &new.settings), ["shards", "memory"]);
     }
 }

@@ -67,6 +67,7 @@ mod tests {
             routes: vec![route(&[3], &[1, 2]), route(&[], &[2])],
         };
         let mut plan = plan(&[]);
+        plan.groups.clear();
         for (id, member, ways, answers) in [
             (0, "nac", Ways::Tpdu(Box::new(ways)), false),
             (1, "issuer", Ways::Nowhere, true),

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::changes::{Changes, needs_restart};
+use super::changes::Changes;
 use super::descriptors;
 use super::listeners::{Bind, Listeners, listening};
 use super::observed::Observed;
 use super::reservations::Reservations;
 use super::source::{Fault, PlanSource, Refused};
 use super::states;
+use crate::config::Difference;
 use crate::config::plan::Plan;
 use crate::metrics::KnownLines;
 use crate::ring::Wake;
@@ -166,7 +167,7 @@ impl Reloader {
     /// Refuses what a running process cannot become.
     fn possible(&self, old: &Plan, new: &Plan) -> Result<(), Refused> {
         let file = self.file();
-        let restart = needs_restart(&old.settings, &new.settings);
+        let restart = Difference::new(old, new).restart;
         if !restart.is_empty() {
             let fault = |key: &&str| Fault::without_place(&*file, format!("{key}: a change needs a restart"));
             return Err(Refused { faults: restart.iter().map(fault).collect() });

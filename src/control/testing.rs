@@ -93,7 +93,7 @@ pub fn plan(lines: &[Line]) -> Plan {
         settings: settings(),
         members: Vec::new(),
         lines: lines.iter().enumerate().map(number).collect(),
-        groups: Vec::new(),
+        groups: vec![Some(group(0, "member", Ways::Nowhere, false))],
         stations: BTreeMap::new(),
     }
 }
