@@ -96,7 +96,12 @@ impl Step {
         Self { len: 0, frames: 0, fate: Fate::Part { needed } }
     }
 
+    /// One frame; one that must wait covers nothing yet.
+    // The length follows the fate here, once: every further look at a whole step copies it, in
+    // pieces of another size than it was written in, and waits for its own stores.
+    #[inline(always)]
     pub(super) const fn one(len: usize, fate: Fate) -> Self {
-        Self { len, frames: 1, fate }
+        let (len, frames) = if matches!(fate, Fate::Blocked(_)) { (0, 0) } else { (len, 1) };
+        Self { len, frames, fate }
     }
 }

@@ -56,7 +56,6 @@ impl Switch {
             Ways::Station { .. } => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
             Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
         }
-        .unless_blocked()
     }
 
     /// Whether requests of the line still enter the switch.
@@ -94,16 +93,5 @@ impl Switch {
         let prefix = self.framing_of(group).prefix;
         let unchanged = prefix == self.lines[incoming.slot as usize].plan.framing.prefix;
         Forward { to, kind, group, prefix, unchanged, rewrite: None, deadline, rerouted: false }
-    }
-}
-
-impl Step {
-    /// A frame that must wait covers nothing yet.
-    #[inline]
-    fn unless_blocked(self) -> Self {
-        match self.fate {
-            Fate::Blocked(_) => Self { len: 0, frames: 0, ..self },
-            _ => self,
-        }
     }
 }

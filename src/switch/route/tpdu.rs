@@ -144,6 +144,7 @@ impl Switch {
         }
     }
 
+    #[inline(always)]
     fn find_at(&self, table: &ResponseTable, number: u16, offset: usize) -> Result<Found, Nobody> {
         let (waiting, seen) = table.look(number, self.now)?;
         Ok(Found { number, offset, waiting, seen })
