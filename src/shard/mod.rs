@@ -5,6 +5,7 @@ pub mod clocks;
 pub mod connection;
 pub mod cpu;
 pub mod deliver;
+pub mod expire;
 pub mod open;
 pub mod orders;
 pub mod post;

@@ -2,7 +2,6 @@
 
 use super::Shard;
 use super::connection::{Connection, Sending};
-use super::deliver::Delivery;
 use crate::frame::Prefix;
 use crate::limits::SMALL_CHUNK_BYTES;
 use crate::reason::Closed;
@@ -238,7 +237,7 @@ impl<R: Ring> Shard<R> {
     }
 
     /// Runs that the kernel did not take at once are copied: receive buffers must go back.
-    fn keep_lent(&mut self, index: u32) {
+    pub(super) fn keep_lent(&mut self, index: u32) {
         let memory = self.ring.memory();
         let connection = &mut self.connections[index as usize];
         if connection.queue.has_lent() && connection.queue.copy_lent(memory.received, memory.chunks).is_err() {
@@ -246,86 +245,6 @@ impl<R: Ring> Shard<R> {
             // others hold the bound. What is lost with the line is counted.
             self.sever(index, Closed::Stalled);
         }
-    }
-
-    /// A send that waits holds requests that passed their deadline: taken back from the kernel as
-    /// far as it has not taken them.
-    fn recall_expired(&mut self, slot: u32, index: u32) {
-        let overdue = self.switch.lines[slot as usize].outbox.earliest_deadline() <= self.switch.now;
-        let connection = &mut self.connections[index as usize];
-        let token = connection.token(Operate::Cancel);
-        let target = connection.token(Operate::Send);
-        if let Some(sending) = &mut connection.sending
-            && overdue
-            && sending.waits
-            && !sending.cancelled
-        {
-            sending.cancelled = true;
-            connection.in_flight += 1;
-            self.ring.push(Operation::Cancel { token, target });
-        }
-    }
-
-    /// Takes what passed its deadline out of a queue of which nothing is in flight.
-    #[cold]
-    fn purge_expired(&mut self, slot: u32, index: u32) {
-        let now = self.switch.now;
-        self.keep_lent(index);
-        if self.connections[index as usize].is_closing() {
-            return;
-        }
-        let mut outbox = std::mem::take(&mut self.switch.lines[slot as usize].outbox);
-        let begun = outbox.begun();
-        let runs = outbox.take_all();
-        let (group, prefix) = {
-            let plan = &self.switch.lines[slot as usize].plan;
-            (plan.group, plan.framing.prefix)
-        };
-        let memory = self.ring.memory();
-        let queue = &mut self.connections[index as usize].queue;
-        let (bytes, _) = queue.gather(memory.received, memory.chunks, 0);
-        queue.clear(memory.chunks);
-        outbox.resume_begun(begun.0, begun.1);
-        self.switch.lines[slot as usize].outbox = outbox;
-        let mut at = 0;
-        for (nth, run) in runs.into_iter().enumerate() {
-            let end = at + run.bytes as usize;
-            // A frame of which bytes are on the wire goes out whole, or the stream is broken.
-            let keep_bytes = if nth == 0 { begun.1 as usize } else { 0 };
-            self.requeue(slot, group, run, &bytes[at..end], keep_bytes, now, prefix);
-            at = end;
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "one cold call, all of it plain values")]
-    fn requeue(
-        &mut self,
-        slot: u32,
-        group: crate::ids::GroupId,
-        run: Run,
-        bytes: &[u8],
-        begun: usize,
-        now: Instant,
-        prefix: Prefix,
-    ) {
-        let mut delivery: Delivery<'_> = self.delivery();
-        if now < run.deadline {
-            let place = crate::switch::step::Place::Here(slot);
-            return delivery.send_on(group, delivery.switch.lines[slot as usize].plan.id, place, run, bytes);
-        }
-        let reason = if run.kind == Kind::Answer { crate::reason::Drop::Late } else { crate::reason::Drop::Expired };
-        let begun_frames = u32::from(begun > 0);
-        if begun > 0 {
-            let first = Run { bytes: begun as u32, frames: 1, deadline: Instant::NEVER, ..run };
-            let place = crate::switch::step::Place::Here(slot);
-            let line = delivery.switch.lines[slot as usize].plan.id;
-            delivery.send_on(group, line, place, first, &bytes[..begun]);
-        }
-        let rest = Run { bytes: run.bytes - begun as u32, frames: run.frames - begun_frames, ..run };
-        if rest.frames > 0 {
-            delivery.drop_held(group, rest, &bytes[begun..], reason, false);
-        }
-        let _ = prefix;
     }
 
     /// A probe, at a frame boundary, only when nothing else is queued or in flight.
