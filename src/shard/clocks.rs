@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Shard;
-use super::deliver::count_drop;
+use super::deliver::{count_drop, counters_of};
 use crate::ids::GroupId;
 use crate::reason::{Closed, Drop, Malformed};
 use crate::ring::Ring;
@@ -184,11 +184,7 @@ impl<R: Ring> Shard<R> {
 
     fn timed_out(&mut self, waiting: &Waiting) {
         self.switch.resolved(waiting);
-        let counters = match self.switch.published.line(waiting.line) {
-            Some(line) => &line.counters,
-            None => &self.world.strays,
-        };
-        counters.add_cold(Cold::RequestsTimedOut, 1);
+        counters_of(&self.switch, &self.world, waiting.line).add_cold(Cold::RequestsTimedOut, 1);
     }
 
     /// Answers that wait for a line: out over one that came up, or dropped when their time is over.
@@ -255,11 +251,7 @@ impl<R: Ring> Shard<R> {
             for held in group.held.drain(..) {
                 self.memory_bytes -= held.frame.len() as u64;
                 ShardCounters::add(&self.world.shards[self.id.index()].held_out, 1);
-                let counters = match self.switch.published.line(held.origin) {
-                    Some(line) => &line.counters,
-                    None => &self.world.strays,
-                };
-                count_drop(counters, Drop::RequesterGone, 1);
+                count_drop(counters_of(&self.switch, &self.world, held.origin), Drop::RequesterGone, 1);
             }
             if let Some(table) = &group.shared.responses {
                 let mut expired = Vec::new();

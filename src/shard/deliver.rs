@@ -343,12 +343,8 @@ impl Delivery<'_> {
         count_drop(self.counters_of(run.origin), reason, u64::from(run.frames));
     }
 
-    /// The counters of a line that may have left the plan while its frames were under way.
     pub fn counters_of(&self, line: LineId) -> &LineCounters {
-        match self.switch.place(line) {
-            Place::Here(slot) => &self.switch.lines[slot as usize].shared.counters,
-            _ => self.switch.published.line(line).map_or(&self.world.strays, |line| &line.counters),
-        }
+        counters_of(self.switch, self.world, line)
     }
 }
 
@@ -356,6 +352,14 @@ impl<'a> Bytes<'a> {
     fn part(self, at: usize, len: usize) -> Self {
         let buffer = self.buffer.map(|(buffer, offset)| (buffer, offset + at as u32));
         Self { bytes: &self.bytes[at..at + len], buffer }
+    }
+}
+
+/// The counters of a line that may have left the plan while its frames were under way.
+pub fn counters_of<'a>(switch: &'a Switch, world: &'a World, line: LineId) -> &'a LineCounters {
+    match switch.place(line) {
+        Place::Here(slot) => &switch.lines[slot as usize].shared.counters,
+        Place::There(_) | Place::Nowhere => switch.published.line(line).map_or(&world.strays, |line| &line.counters),
     }
 }
 

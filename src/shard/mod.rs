@@ -20,7 +20,7 @@ pub mod wire;
 use std::sync::Arc;
 
 use crate::ids::{GroupId, LineId, ShardId};
-use crate::ring::{BufferId, Completion, Listener, Ring, Segment, Socket};
+use crate::ring::{BufferId, Completion, Listener, Memory, Received, Ring, Segment, Socket};
 use crate::shared::published::World;
 use crate::switch::Switch;
 use crate::switch::line::outbox::Run;
@@ -143,19 +143,26 @@ impl<R: Ring> Shard<R> {
         self.post.has_mail()
     }
 
-    /// Everything that moving frames touches, for work without received bytes.
+    /// Everything that moving frames touches.
     fn delivery(&mut self) -> Delivery<'_> {
-        Delivery {
+        self.delivery_of_received().0
+    }
+
+    /// The same, and apart from it the bytes that the ring has received.
+    fn delivery_of_received(&mut self) -> (Delivery<'_>, &Received) {
+        let Memory { received, chunks } = self.ring.memory();
+        let delivery = Delivery {
             switch: &mut self.switch,
             world: &self.world,
-            chunks: self.ring.memory().chunks,
+            chunks,
             connections: &mut self.connections,
             wires: &mut self.wires,
             post: &mut self.post,
             dirty: &mut self.dirty,
             holding: &mut self.holding,
             memory_bytes: &mut self.memory_bytes,
-        }
+        };
+        (delivery, received)
     }
 
     /// The connection behind a token, if it is still the one that the token was made for.

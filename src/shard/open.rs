@@ -4,9 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 
 use super::Shard;
-use super::connection::{Carried, Connection, Inlet};
+use super::connection::{CREDIT_MIN, Carried, Connection, Inlet};
 use super::queue::Queue;
-use super::receive::FIRST_CREDIT;
 use crate::config::plan::Side;
 use crate::reason::{Closed, Refusal};
 use crate::ring::token::{Kind, Token};
@@ -206,7 +205,7 @@ impl<R: Ring> Shard<R> {
             receiving: false,
             sending: None,
             in_flight: 0,
-            credit: FIRST_CREDIT,
+            credit: CREDIT_MIN,
             starved: false,
             closing: None,
         };

@@ -1,12 +1,12 @@
 //! Bytes in: from completions of receives to decided frames.
 
 use super::Shard;
-use super::connection::{CREDIT_MAX, CREDIT_MIN, Inlet};
-use super::deliver::{Bytes, Delivery, Fed, Stop};
+use super::connection::{CREDIT_MAX, Inlet};
+use super::deliver::{Bytes, Fed, Stop};
 use crate::ids::GroupId;
 use crate::reason::{Closed, Malformed};
 use crate::ring::token::Kind;
-use crate::ring::{Completion, Memory, Operation, Region, Ring};
+use crate::ring::{Completion, Operation, Region, Ring};
 use crate::shared::counters::Hot;
 use crate::switch::line::Pause;
 use crate::switch::line::phase::Phase;
@@ -111,20 +111,9 @@ impl<R: Ring> Shard<R> {
 
     fn feed_region(&mut self, slot: u32, region: Region, from: u32) -> Fed {
         let now = self.switch.now;
-        let Memory { received, chunks } = self.ring.memory();
+        let (mut delivery, received) = self.delivery_of_received();
         let bytes = received.bytes(region.buffer, region.offset + from, region.len - from);
         let source = Bytes { bytes, buffer: Some((region.buffer, region.offset + from)) };
-        let mut delivery = Delivery {
-            switch: &mut self.switch,
-            world: &self.world,
-            chunks,
-            connections: &mut self.connections,
-            wires: &mut self.wires,
-            post: &mut self.post,
-            dirty: &mut self.dirty,
-            holding: &mut self.holding,
-            memory_bytes: &mut self.memory_bytes,
-        };
         delivery.feed(slot, source, now)
     }
 
@@ -353,6 +342,3 @@ fn closed_by(reason: Malformed) -> Closed {
         Malformed::WrongDirection => Closed::WrongDirection,
     }
 }
-
-/// A new connection's credit.
-pub const FIRST_CREDIT: u32 = CREDIT_MIN;

@@ -2,6 +2,7 @@
 
 use super::Shard;
 use super::connection::{Connection, Sending};
+use super::deliver::counters_of;
 use crate::frame::Prefix;
 use crate::limits::SMALL_CHUNK_BYTES;
 use crate::reason::Closed;
@@ -179,10 +180,7 @@ impl<R: Ring> Shard<R> {
                 crate::switch::step::Place::Here(slot) => {
                     self.switch.lines[slot as usize].shared.counters.add_here(cell, n);
                 }
-                _ => match self.switch.published.line(run.origin) {
-                    Some(line) => line.counters.add_elsewhere(cell, n),
-                    None => self.world.strays.add_elsewhere(cell, n),
-                },
+                _ => counters_of(&self.switch, &self.world, run.origin).add_elsewhere(cell, n),
             }
         }
         ShardCounters::add(&self.world.shards[self.id.index()].held_out, held);

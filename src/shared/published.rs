@@ -1,6 +1,5 @@
 //! What every thread sees: the plan, and the shared state of the lines and groups it names.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -132,6 +131,3 @@ impl Bed {
         self.is_nudged() && self.nudged.swap(false, Ordering::SeqCst)
     }
 }
-
-/// Every line that ever was, by name: counters stay exported when a reload removes the line.
-pub type LineRegistry = BTreeMap<Arc<str>, Arc<LineShared>>;
