@@ -30,6 +30,9 @@ pub const RUN_BYTES_MIN: usize = 4 * 1024;
 /// The same for a run that is one frame.
 pub const RUN_ONE_FRAME_BYTES_MIN: usize = 2 * 1024;
 
+/// Frames that are decided together at most: what one line sent for one other line.
+pub const RUN_FRAMES_MAX: usize = 512;
+
 /// Bytes given to the kernel in one send. What is in flight cannot be taken back, so a line that
 /// stalls must not have handed over its whole queue; 256 KiB is past where size stops paying.
 pub const SEND_BYTES_MAX: usize = 256 * 1024;

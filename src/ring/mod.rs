@@ -146,6 +146,9 @@ pub trait Ring {
     /// Submits what was pushed, waits as told and appends the completions to `into`.
     fn enter(&mut self, wait: Wait, into: &mut Vec<Completion>);
 
+    /// Submits what was pushed and takes nothing: neither completions nor bytes of any socket.
+    fn submit(&mut self);
+
     fn memory(&mut self) -> Memory<'_>;
 
     /// Gives a receive buffer back to the kernel. Call once for each region with `last` set, when

@@ -183,7 +183,7 @@ impl<R: Ring> Shard<R> {
     }
 
     fn timed_out(&mut self, waiting: &Waiting) {
-        self.switch.resolved(waiting);
+        self.switch.resolved(waiting.line, 1);
         counters_of(&self.switch, &self.world, waiting.line).add_cold(Cold::RequestsTimedOut, 1);
     }
 

@@ -3,8 +3,8 @@
 use super::connection::Connection;
 use super::post::{Letter, Post};
 use super::wire::Wire;
-use crate::frame::Prefix;
-use crate::ids::{GroupId, LineId};
+use crate::frame::{Framing, Prefix, Scan, scan};
+use crate::ids::{GroupId, LineId, ShardId};
 use crate::limits::{RUN_BYTES_MIN, RUN_ONE_FRAME_BYTES_MIN};
 use crate::reason::{Drop, Malformed};
 use crate::ring::{BufferId, Chunks};
@@ -31,6 +31,8 @@ pub struct Delivery<'a> {
     pub holding: &'a mut Vec<GroupId>,
     /// Bytes of stashes and held answers.
     pub memory_bytes: &'a mut u64,
+    /// Where frames for another shard are put together.
+    pub wire: &'a mut Vec<u8>,
 }
 
 /// Bytes of one line and where they are.
@@ -133,43 +135,45 @@ impl Delivery<'_> {
         let line = &mut self.switch.lines[slot as usize];
         let origin = line.plan.id;
         if forward.kind == Kind::Answer {
-            line.asked -= 1;
+            line.asked -= i64::from(step.frames);
             if forward.rerouted {
-                line.shared.counters.add_cold(Cold::AnswersRerouted, 1);
+                line.shared.counters.add_cold(Cold::AnswersRerouted, u64::from(step.frames));
             }
         }
-        let from = line.plan.framing.prefix;
-        let wire_len = step.len - from.bytes() * usize::from(!forward.unchanged)
-            + forward.prefix.bytes() * usize::from(!forward.unchanged);
+        let bytes = if forward.unchanged {
+            step.len
+        } else {
+            let from = line.plan.framing.prefix.bytes();
+            step.len + step.frames as usize * forward.prefix.bytes() - step.frames as usize * from
+        };
         let run = Run {
             origin,
             kind: forward.kind,
             frames: step.frames,
-            bytes: wire_len as u32,
+            bytes: bytes as u32,
             arrived,
             deadline: forward.deadline,
         };
         match forward.to.place {
             Place::Here(to) if self.may_lend(to, &forward, step, source) => self.lend(to, run, source),
-            Place::Here(to) => {
-                if forward.unchanged {
-                    self.append(to, run, &[source.bytes]);
-                } else {
-                    with_parts(from, forward, source.bytes, |parts| self.append(to, run, parts));
-                }
-            }
-            Place::There(shard) => {
-                ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_in, u64::from(run.frames));
-                let letter =
-                    Letter { to: forward.to.line, group: forward.group, run, settles: forward.settles_there() };
-                if forward.unchanged {
-                    self.post.send(shard, letter, &[source.bytes]);
-                } else {
-                    with_parts(from, forward, source.bytes, |parts| self.post.send(shard, letter, parts));
-                }
-            }
+            Place::Here(to) if forward.unchanged => self.append(to, run, source.bytes),
+            Place::Here(to) => self.append_cuts(to, run, forward.prefix, source.bytes),
+            Place::There(shard) => self.mail(shard, run, forward, source.bytes),
             Place::Nowhere => unreachable!("the switch forwards only to lines of the plan"),
         }
+    }
+
+    fn mail(&mut self, shard: ShardId, run: Run, forward: Forward, bytes: &[u8]) {
+        ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_in, u64::from(run.frames));
+        let letter = Letter { to: forward.to.line, group: forward.group, run, settles: forward.settles_there() };
+        if forward.unchanged {
+            return self.post.send(shard, letter, &[bytes]);
+        }
+        self.wire.clear();
+        for cut in &self.switch.cuts {
+            cut.write_to(forward.prefix, bytes, self.wire);
+        }
+        self.post.send(shard, letter, &[self.wire]);
     }
 
     /// Unchanged runs of some size, not answers, to an idle line of this shard: the rule by which
@@ -196,13 +200,28 @@ impl Delivery<'_> {
         self.queued_new(to, run);
     }
 
-    /// Copies a frame or a run into the outbox of a line of this shard.
-    fn append(&mut self, to: u32, run: Run, parts: &[&[u8]]) {
+    /// Copies a run as it is into the outbox of a line of this shard.
+    fn append(&mut self, to: u32, run: Run, bytes: &[u8]) {
         let index = self.wires[to as usize].connection.expect("a line that is picked has a connection");
-        match self.connections[index as usize].queue.append(self.chunks, parts) {
+        match self.connections[index as usize].queue.append(self.chunks, &[bytes]) {
             Ok(()) => self.queued_new(to, run),
-            Err(_) => self.drop_for_memory(to, run, parts),
+            Err(_) => count_drop(self.counters_of(run.origin), Drop::Memory, u64::from(run.frames)),
         }
+    }
+
+    /// Copies a run into the outbox of a line of this shard, changed as the switch said.
+    fn append_cuts(&mut self, to: u32, run: Run, prefix: Prefix, bytes: &[u8]) {
+        let index = self.wires[to as usize].connection.expect("a line that is picked has a connection");
+        let cuts = &self.switch.cuts;
+        let taken = self.connections[index as usize].queue.append_cuts(self.chunks, prefix, bytes, cuts);
+        if taken == cuts.len() {
+            return self.queued_new(to, run);
+        }
+        let bytes = cuts[..taken].iter().map(|cut| (prefix.bytes() + usize::from(cut.len)) as u32).sum();
+        if taken > 0 {
+            self.queued_new(to, Run { frames: taken as u32, bytes, ..run });
+        }
+        self.drop_for_memory(to, run, taken);
     }
 
     fn queued_new(&mut self, to: u32, run: Run) {
@@ -233,14 +252,17 @@ impl Delivery<'_> {
         }
     }
 
+    /// There was no memory for the cuts from `taken` on.
     #[cold]
-    fn drop_for_memory(&mut self, to: u32, run: Run, parts: &[&[u8]]) {
-        if run.kind == Kind::Request {
-            let line = &self.switch.lines[to as usize];
-            let (group, prefix) = (line.plan.group, line.plan.framing.prefix);
-            self.switch.give_up_request(group, &parts.concat()[prefix.bytes()..], false);
+    fn drop_for_memory(&mut self, to: u32, run: Run, taken: usize) {
+        let group = self.switch.lines[to as usize].plan.group;
+        for at in taken..self.switch.cuts.len() {
+            let cut = self.switch.cuts[at];
+            if run.kind == Kind::Request {
+                self.switch.give_up_cut(group, &cut);
+            }
+            count_drop(self.counters_of(run.origin), Drop::Memory, 1);
         }
-        count_drop(self.counters_of(run.origin), Drop::Memory, u64::from(run.frames));
     }
 
     fn drop_new(&mut self, slot: u32, reason: Drop, frames: u64) {
@@ -255,8 +277,9 @@ impl Delivery<'_> {
     fn hold_new(&mut self, slot: u32, group: GroupId, frame: Forward, bytes: &[u8], arrived: Instant) {
         let line = &mut self.switch.lines[slot as usize];
         line.asked -= 1;
-        let (origin, from) = (line.plan.id, line.plan.framing.prefix);
-        let whole = with_parts(from, frame, bytes, |parts| parts.concat());
+        let origin = line.plan.id;
+        let mut whole = Vec::new();
+        self.switch.cuts[0].write_to(frame.prefix, bytes, &mut whole);
         ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_in, 1);
         let run =
             Run { origin, kind: Kind::Answer, frames: 1, bytes: whole.len() as u32, arrived, deadline: frame.deadline };
@@ -298,11 +321,17 @@ impl Delivery<'_> {
         match (pick, run.kind) {
             (Pick::Line(target), kind) => {
                 if kind == Kind::Answer {
-                    self.counters_of(run.origin).add_cold(Cold::AnswersRerouted, 1);
+                    self.counters_of(run.origin).add_cold(Cold::AnswersRerouted, u64::from(run.frames));
                 }
                 self.send_on(group, target.line, target.place, run, frames);
             }
-            (_, Kind::Answer) => self.hold(group, run, frames.to_vec()),
+            (_, Kind::Answer) => {
+                let framing = self.switch.framing_of(group);
+                for frame in whole_frames(framing, frames) {
+                    let run = Run { frames: 1, bytes: frame.len() as u32, ..run };
+                    self.hold(group, run, frame.to_vec());
+                }
+            }
             (_, _) => self.drop_held(group, run, frames, Drop::LineLost, false),
         }
     }
@@ -329,11 +358,8 @@ impl Delivery<'_> {
             && let Some(view) = self.switch.groups.get(group.index()).and_then(Option::as_ref)
         {
             let framing = view.framing;
-            let mut rest = frames;
-            while let crate::frame::Scan::Frame { data } = crate::frame::scan(framing, rest) {
-                let len = framing.prefix.bytes() + data;
-                self.switch.give_up_request(group, &rest[framing.prefix.bytes()..len], begun);
-                rest = &rest[len..];
+            for frame in whole_frames(framing, frames) {
+                self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], begun);
             }
         }
         if run.kind == Kind::Probe {
@@ -373,18 +399,12 @@ pub fn count_drop(counters: &LineCounters, reason: Drop, frames: u64) {
     }
 }
 
-/// The frame as it leaves: the target's prefix, and the data with what is rewritten in it.
-#[inline]
-fn with_parts<T>(from: Prefix, forward: Forward, frame: &[u8], then: impl FnOnce(&[&[u8]]) -> T) -> T {
-    let data = &frame[from.bytes()..];
-    let mut prefix = [0; 4];
-    let prefix = &mut prefix[..forward.prefix.bytes()];
-    forward.prefix.write(data.len(), prefix);
-    match forward.rewrite {
-        None => then(&[prefix, data]),
-        Some((offset, value)) => {
-            let offset = usize::from(offset);
-            then(&[prefix, &data[..offset], &value.to_be_bytes(), &data[offset + 2..]])
-        }
-    }
+/// Frames that the switch queued itself, one after the other, prefixes included.
+fn whole_frames(framing: Framing, mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let Scan::Frame { data } = scan(framing, bytes) else { return None };
+        let (frame, rest) = bytes.split_at(framing.prefix.bytes() + data);
+        bytes = rest;
+        Some(frame)
+    })
 }

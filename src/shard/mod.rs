@@ -15,7 +15,8 @@ pub mod send;
 pub mod sever;
 pub mod thread;
 pub mod turn;
-pub mod wire;
+pub mod width;
+mod wire;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use crate::time::Instant;
 use connection::Connection;
 use deliver::Delivery;
 use post::Post;
+use width::Width;
 use wire::Wire;
 
 /// A shard over a ring, real or fake.
@@ -71,6 +73,9 @@ pub struct Shard<R: Ring> {
     memory_bytes: u64,
     /// A letter in one piece.
     mail_scratch: Vec<u8>,
+    /// Where frames for another shard are put together.
+    wire_scratch: Vec<u8>,
+    width: Width,
     scratch: Scratch,
 }
 
@@ -121,6 +126,8 @@ impl<R: Ring> Shard<R> {
             stop_by: None,
             memory_bytes: 0,
             mail_scratch: Vec::new(),
+            wire_scratch: Vec::new(),
+            width: Width::default(),
             scratch: Scratch::default(),
         }
     }
@@ -161,6 +168,7 @@ impl<R: Ring> Shard<R> {
             dirty: &mut self.dirty,
             holding: &mut self.holding,
             memory_bytes: &mut self.memory_bytes,
+            wire: &mut self.wire_scratch,
         };
         (delivery, received)
     }

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use crate::frame::Prefix;
 use crate::limits::{CHUNK_BYTES, SEGMENTS_MAX, SEND_BYTES_MAX, SMALL_CHUNK_BYTES};
 use crate::ring::buffers::Size;
 use crate::ring::{BufferId, Chunk, Chunks, Received, Segment};
+use crate::switch::step::Cut;
 
 #[derive(Clone, Copy, Debug)]
 enum Piece {
@@ -81,6 +83,54 @@ impl Queue {
             return Ok(());
         }
         self.append_anew(chunks, parts, total)
+    }
+
+    /// Copies frames of `bytes` behind what is queued, changed as their cuts say. No frame is split
+    /// between chunks. Says how many it took: fewer than all when no chunk is left.
+    #[inline]
+    pub fn append_cuts(&mut self, chunks: &mut Chunks, prefix: Prefix, bytes: &[u8], cuts: &[Cut]) -> usize {
+        let mut taken = 0;
+        loop {
+            if let Some(Piece::Copied { chunk, end, .. }) = self.pieces.back_mut() {
+                let room = chunks.tail(*chunk, *end as usize);
+                let mut at = 0;
+                while let Some(cut) = cuts.get(taken)
+                    && let Some(written) = cut.write(prefix, bytes, &mut room[at..])
+                {
+                    (at, taken) = (at + written, taken + 1);
+                }
+                *end += at as u32;
+                self.bytes += at;
+            }
+            let Some(cut) = cuts.get(taken) else { return taken };
+            // The first frame of the rest makes room for the others.
+            if self.append_first(chunks, cut, prefix, bytes, cuts.len() - taken).is_err() {
+                return taken;
+            }
+            taken += 1;
+        }
+    }
+
+    fn append_first(
+        &mut self,
+        chunks: &mut Chunks,
+        cut: &Cut,
+        prefix: Prefix,
+        bytes: &[u8],
+        frames: usize,
+    ) -> Result<(), NoMemory> {
+        let len = prefix.bytes() + usize::from(cut.len);
+        let small = self.pieces.is_empty() && len * frames <= SMALL_CHUNK_BYTES / 2;
+        let chunk = chunks.take(if small { Size::Small } else { Size::Large }).ok_or(NoMemory)?;
+        if let Some(written) = cut.write(prefix, bytes, chunks.tail(chunk, 0)) {
+            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: written as u32 });
+            self.bytes += written;
+            return Ok(());
+        }
+        chunks.give(chunk);
+        let mut whole = Vec::with_capacity(len);
+        cut.write_to(prefix, bytes, &mut whole);
+        self.append_split(chunks, &whole)
     }
 
     fn append_anew(&mut self, chunks: &mut Chunks, parts: &[&[u8]], total: usize) -> Result<(), NoMemory> {

@@ -55,6 +55,7 @@ impl<R: Ring> Shard<R> {
         connection.in_flight += 1;
         let token = connection.token(Operate::Send);
         self.ring.send(token, connection.socket, &segments, waits);
+        self.width.sent();
         self.scratch.segments = segments;
         self.lent_in_flight += u32::from(!waits);
         self.watch_queue(slot);

@@ -75,13 +75,15 @@ impl<R: Ring> Shard<R> {
         for completion in completions.drain(..) {
             if completion.token.kind() == Kind::Receive {
                 bytes += completion.result.max(0) as usize;
+                self.width.received(completion.result);
             }
             self.complete(completion);
             if bytes >= FLUSH_AFTER_BYTES {
                 bytes = 0;
                 self.flush();
-                // Submitted now; what completes is taken in the next turn.
-                self.ring.enter(Wait::No, &mut self.completions);
+                // Nothing is received on the way: what a turn takes in has to fit the buffers, and
+                // stays in the cache if it is little.
+                self.ring.submit();
             }
         }
         self.scratch.completions = completions;
@@ -134,7 +136,7 @@ impl<R: Ring> Shard<R> {
 
     fn deliver_letter(&mut self, letter: Letter, frames: &[u8]) {
         if letter.settles {
-            self.settle(letter.to);
+            self.settle(letter.to, u64::from(letter.run.frames));
         }
         let place = self.switch.place(letter.to);
         let takes = self.takes(&letter, place);
@@ -161,13 +163,13 @@ impl<R: Ring> Shard<R> {
         takes && (!finished || !matches!(self.switch.pick(letter.group, Purpose::Answer, 0), Pick::Line(_)))
     }
 
-    /// The answer that a line waited for has come, by mail.
-    fn settle(&mut self, line: crate::ids::LineId) {
+    /// Answers that a line waited for have come, by mail.
+    fn settle(&mut self, line: crate::ids::LineId, answers: u64) {
         match self.switch.place(line) {
-            Place::Here(slot) => self.switch.lines[slot as usize].shared.counters.add_here(Hot::Resolved, 1),
+            Place::Here(slot) => self.switch.lines[slot as usize].shared.counters.add_here(Hot::Resolved, answers),
             _ => {
                 if let Some(line) = self.switch.published.line(line) {
-                    line.counters.add_elsewhere(Hot::Resolved, 1);
+                    line.counters.add_elsewhere(Hot::Resolved, answers);
                 }
             }
         }
@@ -204,11 +206,13 @@ impl<R: Ring> Shard<R> {
         if spin > Span::ZERO && self.spins(spin) {
             return;
         }
+        let wanted = self.width.wanted();
         self.world.beds[self.id.index()].sleeper.lie_down();
         let wait = if self.has_work() {
             Wait::No
         } else {
-            Wait::Until { deadline: self.next_deadline(), want: 1, min_wait: Span::ZERO }
+            let deadline = self.next_deadline();
+            Wait::Until { deadline, want: wanted.completions, min_wait: wanted.patience }
         };
         self.ring.enter(wait, &mut self.completions);
         self.world.beds[self.id.index()].sleeper.get_up();

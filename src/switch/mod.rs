@@ -19,10 +19,9 @@ use std::sync::Arc;
 use crate::config::plan::Plan;
 use crate::frame::Framing;
 use crate::ids::{GroupId, LineId, ShardId};
-use crate::shared::counters::Hot;
+use crate::limits::RUN_FRAMES_MAX;
 use crate::shared::group_table::Set;
 use crate::shared::published::Published;
-use crate::shared::response_table::{Full, Nobody, Seen, Waiting};
 use crate::time::Instant;
 use group::Group;
 use group::pick::{Around, Pick, Purpose};
@@ -30,7 +29,7 @@ use line::Line;
 use line::phase::Phase;
 use phases::Change;
 use random::Random;
-use step::{Place, Target};
+use step::{Cut, Place, Target};
 
 /// The decisions of one shard.
 #[derive(Debug)]
@@ -58,6 +57,9 @@ pub struct Switch {
     pub sweep_at: Instant,
     /// No new requests: the process stops.
     pub stopping: bool,
+    /// The frames of the run decided last, if they do not leave as they came. Emptied by the next
+    /// step; its memory is the switch's for good, so that deciding allocates nothing.
+    pub cuts: Vec<Cut>,
     random: Random,
 }
 
@@ -77,6 +79,7 @@ impl Switch {
             changes: Vec::new(),
             sweep_at: Instant::NEVER,
             stopping: false,
+            cuts: Vec::with_capacity(RUN_FRAMES_MAX),
             random: Random::new(seed),
         };
         switch.refresh_groups();
@@ -123,40 +126,6 @@ impl Switch {
         let around = Around { lines: &self.lines, places: &self.places, turn: self.turn, now: self.now };
         let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
         group.pick(purpose, bytes, around)
-    }
-
-    fn claim(&mut self, group: GroupId, waiting: Waiting) -> Result<u16, Full> {
-        let now = self.now;
-        let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
-        let table = group.shared.responses.as_ref().expect("a group that a TPDU route leads to has a table");
-        let number = table.claim(&mut group.hand, waiting, now)?;
-        self.sweep_at = self.sweep_at.min(waiting.deadline);
-        if let Place::Here(slot) = self.place(waiting.line) {
-            let line = &mut self.lines[slot as usize];
-            line.shared.counters.add_here(Hot::Claimed, 1);
-            line.answers_due_until = line.answers_due_until.max(waiting.deadline);
-        }
-        Ok(number)
-    }
-
-    fn take(&mut self, group: GroupId, number: u16, seen: Seen, waiting: &Waiting) -> Result<(), Nobody> {
-        let now = self.now;
-        let shard = self.shard.index();
-        let group = self.groups[group.index()].as_mut().expect("a plan names only groups that it has");
-        let Some(table) = &group.shared.responses else { return Err(Nobody::Unmatched) };
-        table.take(&mut group.hand, number, seen, now)?;
-        // The slot keeps the deadline, not the start: exact unless a reload changed it in between.
-        let asked = waiting.deadline - group.plan.timers.answer_within;
-        group.shared.answer_seconds[shard].record(now.since(asked), 1);
-        Ok(())
-    }
-
-    /// The request waits no longer: answered, timed out or dropped.
-    pub fn resolved(&self, waiting: &Waiting) {
-        if let Some(line) = self.published.line(waiting.line) {
-            let here = matches!(self.place(waiting.line), Place::Here(_));
-            line.counters.add(Hot::Resolved, 1, here);
-        }
     }
 
     /// Whether an answer may go out over the very line that its request came in on.

@@ -47,7 +47,7 @@ pub enum Kind {
     Probe,
 }
 
-/// Where a frame goes and what is changed in it on the way.
+/// Where a frame or a run of frames goes and what is changed on the way.
 #[derive(Clone, Copy, Debug)]
 pub struct Forward {
     pub to: Target,
@@ -56,17 +56,67 @@ pub struct Forward {
     pub group: GroupId,
     /// The target's prefix; the data is the same under either.
     pub prefix: Prefix,
-    /// The bytes leave as they came: same prefix, nothing rewritten.
+    /// The bytes leave as they came: same prefix, nothing rewritten. Else [`Switch::cuts`] has
+    /// every frame of the run.
+    ///
+    /// [`Switch::cuts`]: crate::switch::Switch::cuts
     pub unchanged: bool,
-    /// An address to write into the data: offset and value.
-    pub rewrite: Option<(u16, u16)>,
-    /// After this moment it must not be sent any more.
+    /// After this moment it must not be sent any more: the earliest of the run's deadlines.
     pub deadline: Instant,
     /// An answer that goes over another line than its request's, because that one is down.
     pub rerouted: bool,
 }
 
+/// One frame of a run that does not leave as it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cut {
+    /// Where its data begins, from the front of the run.
+    pub at: u32,
+    /// Data bytes, without the prefix.
+    pub len: u16,
+    /// An address to write into the data.
+    pub rewrite: Option<Rewrite>,
+}
+
+impl Cut {
+    /// Writes the frame as it leaves to the front of `into`: the prefix, and the data out of the
+    /// run's `bytes` with what is rewritten in it. Says how many bytes that were; `None` if there
+    /// is no room.
+    #[inline(always)]
+    pub fn write(&self, prefix: Prefix, bytes: &[u8], into: &mut [u8]) -> Option<usize> {
+        let (start, len) = (prefix.bytes(), usize::from(self.len));
+        let into = into.get_mut(..start + len)?;
+        prefix.write(len, into);
+        let data = &mut into[start..];
+        data.copy_from_slice(&bytes[self.at as usize..self.at as usize + len]);
+        if let Some(rewrite) = self.rewrite {
+            data[usize::from(rewrite.at)..][..2].copy_from_slice(&rewrite.value.to_be_bytes());
+        }
+        Some(start + len)
+    }
+
+    /// The same behind what `into` holds.
+    pub fn write_to(&self, prefix: Prefix, bytes: &[u8], into: &mut Vec<u8>) {
+        let start = into.len();
+        into.resize(start + prefix.bytes() + usize::from(self.len), 0);
+        self.write(prefix, bytes, &mut into[start..]).expect("as much room as the frame needs");
+    }
+}
+
+/// Two bytes of a frame's data that change on the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rewrite {
+    /// Offset in the data.
+    pub at: u16,
+    pub value: u16,
+}
+
 impl Forward {
+    /// Every frame of it is cut out and rewritten.
+    pub(super) fn changed(self) -> Self {
+        Self { unchanged: false, ..self }
+    }
+
     /// An answer for the very line that asked, on another shard: until it is there, that line has
     /// something due, and must not be taken for drained.
     pub fn settles_there(&self) -> bool {

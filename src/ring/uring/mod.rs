@@ -1,8 +1,8 @@
 //! The real ring. Nothing outside of this folder names io_uring.
 //!
 //! Kept in mind all over: the parts of the ring are split off once, because a submitter that is made anew has
-//! forgotten the registered descriptor; every enter asks for events, because deferred work runs only then; and
-//! nothing that the kernel was given an address of moves or is freed before its completion.
+//! forgotten the registered descriptor; an enter that shall take completions asks for events, because deferred work
+//! runs only then; and nothing that the kernel was given an address of moves or is freed before its completion.
 
 use std::io;
 use std::net::SocketAddr;
@@ -59,6 +59,14 @@ pub struct Uring {
     opened: Vec<bool>,
 }
 
+/// What an enter is for.
+#[derive(Clone, Copy)]
+enum Entering {
+    /// Without GETEVENTS no deferred work runs: nothing is received.
+    Submitting,
+    Taking(Wait),
+}
+
 impl Uring {
     /// Makes a ring that is not enabled yet and may still go to another thread.
     #[expect(clippy::new_ret_no_self, reason = "a ring comes to life on the thread that it belongs to")]
@@ -75,21 +83,26 @@ impl Uring {
         // SAFETY: what the entry points to is held by `self` until the completion: receive buffers and chunks for as
         // long as the ring, messages and addresses in their slabs.
         while unsafe { self.submission.push(entry) }.is_err() {
-            self.submit(Wait::No);
+            self.hand_over(Entering::Taking(Wait::No));
         }
     }
 
-    /// One io_uring_enter: hands over returned buffers and queued operations, runs deferred work, waits.
-    fn submit(&mut self, wait: Wait) {
+    /// One io_uring_enter: hands over returned buffers and queued operations, and as told runs deferred work and waits.
+    fn hand_over(&mut self, entering: Entering) {
         self.lent.publish();
         self.submission.sync();
         let queued = self.submission.len() as u32;
-        let entered = match wait {
-            Wait::No => {
+        let entered = match entering {
+            Entering::Submitting if queued == 0 => return,
+            // SAFETY: no argument is passed.
+            Entering::Submitting => unsafe { self.submitter.enter::<()>(queued, 0, 0, None) },
+            Entering::Taking(Wait::No) => {
                 // SAFETY: no argument is passed.
                 unsafe { self.submitter.enter::<()>(queued, 0, EnterFlags::GETEVENTS.bits(), None) }
             }
-            Wait::Until { deadline, want, min_wait } => self.submit_and_wait(queued, deadline, want, min_wait),
+            Entering::Taking(Wait::Until { deadline, want, min_wait }) => {
+                self.submit_and_wait(queued, deadline, want, min_wait)
+            }
         };
         self.submission.sync();
         match entered.map_err(|error| (error.raw_os_error(), error)) {
@@ -210,13 +223,17 @@ impl Ring for Uring {
     }
 
     fn enter(&mut self, wait: Wait, into: &mut Vec<Completion>) {
-        self.submit(wait);
+        self.hand_over(Entering::Taking(wait));
         self.reap(into);
         // A full completion queue: the kernel keeps the rest, in order, until it is entered again.
         while self.submission.cq_overflow() {
-            self.submit(Wait::No);
+            self.hand_over(Entering::Taking(Wait::No));
             self.reap(into);
         }
+    }
+
+    fn submit(&mut self) {
+        self.hand_over(Entering::Submitting);
     }
 
     fn memory(&mut self) -> Memory<'_> {
@@ -275,7 +292,7 @@ impl Drop for Uring {
         let patience = types::Timespec::new().sec(1);
         // Nothing in flight is the one error to expect, and not one at all.
         let _ = self.submitter.register_sync_cancel(Some(patience), types::CancelBuilder::any());
-        self.submit(Wait::No);
+        self.hand_over(Entering::Taking(Wait::No));
         self.completion.sync();
         let _ = self.submitter.unregister_ring_fd();
     }

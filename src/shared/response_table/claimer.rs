@@ -89,24 +89,20 @@ impl ResponseTable {
     /// # Panics
     /// If the deadline lies more than 16 minutes ahead.
     pub fn claim(&self, hand: &mut Claimer, waiting: Waiting, now: Instant) -> Result<u16, Full> {
+        self.claims(hand, waiting.line, waiting.deadline, now).next(waiting.address, waiting.nii)
+    }
+
+    /// Begins to hand out numbers to requests that came together: one line's, with one deadline.
+    /// What is the same for all of them is looked at once.
+    ///
+    /// # Panics
+    /// If the deadline lies more than 16 minutes ahead.
+    #[inline]
+    pub fn claims<'a>(&'a self, hand: &'a mut Claimer, line: LineId, deadline: Instant, now: Instant) -> Claims<'a> {
         self.join(hand);
-        assert!(waiting.deadline.since(now) <= word::AHEAD_MAX && waiting.line.0 < LineId::LIMIT);
-        if now < hand.search.full_until || !self.permits.take(&mut hand.stock) {
-            return Err(Full);
-        }
-        let Some(slot) = self.find(hand, now) else {
-            self.permits.put(&mut hand.stock);
-            return Err(Full);
-        };
-        // Relaxed: published by the store below.
-        self.nii[slot].store(waiting.nii, Ordering::Relaxed);
-        let word = word::pending(waiting.line, waiting.address, waiting.deadline);
-        // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
-        // store: nobody else changes a slot that is being claimed.
-        self.words[slot].store(word, Ordering::Release);
-        hand.count(1);
-        hand.sweeps.note(hand.place.chunk, word::floor(waiting.deadline));
-        Ok(self.numbers.number(slot))
+        assert!(deadline.since(now) <= word::AHEAD_MAX && line.0 < LineId::LIMIT);
+        let word = word::pending(line, 0, deadline);
+        Claims { table: self, hand, word, deadline: word::floor(deadline), now, noted: usize::MAX, claimed: 0 }
     }
 
     /// A slot in the state [`word::CLAIMING`].
@@ -190,5 +186,51 @@ impl ResponseTable {
         if rest.0 < self.shortest_rest.load(Ordering::Relaxed) {
             self.shortest_rest.fetch_min(rest.0, Ordering::Relaxed);
         }
+    }
+}
+
+/// Requests of one line with one deadline, being given numbers one after the other.
+#[derive(Debug)]
+pub struct Claims<'a> {
+    table: &'a ResponseTable,
+    hand: &'a mut Claimer,
+    /// The word of such a request but for its address.
+    word: u64,
+    deadline: Instant,
+    now: Instant,
+    /// The chunk for which the sweep knows the deadline.
+    noted: usize,
+    claimed: i64,
+}
+
+impl Claims<'_> {
+    /// A number for the request of `address` to `nii`, as [`ResponseTable::claim`].
+    #[inline]
+    pub fn next(&mut self, address: u16, nii: u16) -> Result<u16, Full> {
+        let (table, hand) = (self.table, &mut *self.hand);
+        if self.now < hand.search.full_until || !table.permits.take(&mut hand.stock) {
+            return Err(Full);
+        }
+        let Some(slot) = table.find(hand, self.now) else {
+            table.permits.put(&mut hand.stock);
+            return Err(Full);
+        };
+        // Relaxed: published by the store below.
+        table.nii[slot].store(nii, Ordering::Relaxed);
+        // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
+        // store: nobody else changes a slot that is being claimed.
+        table.words[slot].store(word::with_address(self.word, address), Ordering::Release);
+        self.claimed += 1;
+        if self.noted != hand.place.chunk {
+            self.noted = hand.place.chunk;
+            hand.sweeps.note(hand.place.chunk, self.deadline);
+        }
+        Ok(table.numbers.number(slot))
+    }
+}
+
+impl Drop for Claims<'_> {
+    fn drop(&mut self) {
+        self.hand.count(self.claimed);
     }
 }

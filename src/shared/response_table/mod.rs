@@ -30,8 +30,8 @@ mod sweep;
 mod tests;
 mod word;
 
-pub use claimer::Claimer;
 use claimer::HandCount;
+pub use claimer::{Claimer, Claims};
 use numbers::Numbers;
 use permits::Permits;
 use ring::Ring;

@@ -82,6 +82,12 @@ pub fn pending(line: LineId, address: u16, deadline: Instant) -> u64 {
     ticks << DEADLINE_AT | u64::from(address) << ADDRESS_AT | u64::from(line.0) << LINE_AT | STATE_PENDING
 }
 
+/// The word of a waiting request, made with address 0, with its address.
+#[inline]
+pub fn with_address(pending: u64, address: u16) -> u64 {
+    pending | u64::from(address) << ADDRESS_AT
+}
+
 /// The word of a number that rests until a moment, rounded up to the tick.
 #[inline]
 pub fn rest(until: Instant) -> u64 {

@@ -28,6 +28,12 @@ pub struct Run {
 /// Deadlines that differ by less than this (8 ms) may share a run; the earlier one counts.
 const DEADLINE_GRAIN_NS: u64 = 1 << 23;
 
+/// Whether frames with these deadlines may share a run.
+#[inline]
+pub fn share_a_run(one: Instant, other: Instant) -> bool {
+    one.0 / DEADLINE_GRAIN_NS == other.0 / DEADLINE_GRAIN_NS
+}
+
 #[derive(Default, Debug)]
 pub struct Outbox {
     runs: VecDeque<Run>,
@@ -166,7 +172,7 @@ impl Run {
         self.origin == next.origin
             && self.kind == next.kind
             && self.arrived == next.arrived
-            && self.deadline.0 / DEADLINE_GRAIN_NS == next.deadline.0 / DEADLINE_GRAIN_NS
+            && share_a_run(self.deadline, next.deadline)
             && self.bytes.checked_add(next.bytes).is_some()
     }
 }

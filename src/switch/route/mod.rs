@@ -11,7 +11,7 @@ use crate::reason::{Drop, Malformed};
 use crate::switch::Switch;
 use crate::switch::group::pick::{Pick, Purpose};
 use crate::switch::line::phase::Phase;
-use crate::switch::step::{Fate, Forward, Kind, Step, Target};
+use crate::switch::step::{Cut, Fate, Forward, Kind, Step, Target};
 use crate::time::Instant;
 
 /// A frame being decided: where it came in and when.
@@ -29,10 +29,11 @@ pub struct Incoming {
 impl Switch {
     /// Decides the front of `bytes`, received on the line in `slot`.
     ///
-    /// Covers one frame, or for frames whose content is not looked at a run of them. Counts
-    /// nothing: the shard counts what it did.
+    /// Covers one frame, or a run of them that go the same way; [`Switch::cuts`] has the frames of
+    /// one that does not leave as it came. Counts nothing: the shard counts what it did.
     #[inline]
     pub fn step(&mut self, slot: u32, bytes: &[u8], arrived: Instant) -> Step {
+        self.cuts.clear();
         let line = &self.lines[slot as usize];
         let framing = line.plan.framing;
         let data = match scan(framing, bytes) {
@@ -52,7 +53,7 @@ impl Switch {
                 let to = *to;
                 self.pair_step(incoming, to, bytes)
             }
-            Ways::Tpdu(_) => Step::one(len, self.tpdu_fate(incoming, &bytes[framing.prefix.bytes()..len])),
+            Ways::Tpdu(_) => self.tpdu_step(incoming, bytes),
             Ways::Station { .. } => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
             Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
         }
@@ -92,6 +93,16 @@ impl Switch {
     fn forward(&self, to: Target, group: GroupId, kind: Kind, incoming: Incoming, deadline: Instant) -> Forward {
         let prefix = self.framing_of(group).prefix;
         let unchanged = prefix == self.lines[incoming.slot as usize].plan.framing.prefix;
-        Forward { to, kind, group, prefix, unchanged, rewrite: None, deadline, rerouted: false }
+        Forward { to, kind, group, prefix, unchanged, deadline, rerouted: false }
+    }
+
+    /// The same, as a step over this one frame.
+    fn forward_one(&mut self, to: Target, group: GroupId, incoming: Incoming) -> Fate {
+        let forward = self.forward(to, group, Kind::Pair, incoming, Instant::NEVER);
+        if !forward.unchanged {
+            let at = (incoming.len - incoming.data) as u32;
+            self.cuts.push(Cut { at, len: incoming.data as u16, rewrite: None });
+        }
+        Fate::Forward(forward)
     }
 }

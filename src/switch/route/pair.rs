@@ -3,9 +3,10 @@
 use super::Incoming;
 use crate::frame::{Scan, scan};
 use crate::ids::GroupId;
+use crate::limits::RUN_FRAMES_MAX;
 use crate::reason::Drop;
 use crate::switch::Switch;
-use crate::switch::step::{Fate, Kind, Step};
+use crate::switch::step::{Cut, Fate, Kind, Step};
 use crate::time::Instant;
 
 impl Switch {
@@ -23,24 +24,29 @@ impl Switch {
             Err(fate) => return Step::one(incoming.len, fate),
         };
         let forward = self.forward(target, to, Kind::Pair, incoming, Instant::NEVER);
-        let (len, frames) = if forward.unchanged { self.run_behind(incoming, to, bytes) } else { (incoming.len, 1) };
+        let (len, frames) = self.run_behind(incoming, to, bytes, !forward.unchanged);
         Step { len, frames, fate: Fate::Forward(forward) }
     }
 
     /// How far the run reaches that begins with this frame: whole frames that fit the counterpart
-    /// and the quota of the line picked for it.
-    fn run_behind(&mut self, incoming: Incoming, to: GroupId, bytes: &[u8]) -> (usize, u32) {
+    /// and the quota of the line picked for it. Cuts them out if their prefix changes.
+    fn run_behind(&mut self, incoming: Incoming, to: GroupId, bytes: &[u8], cut: bool) -> (usize, u32) {
         let framing = self.lines[incoming.slot as usize].plan.framing;
         let max = usize::from(self.framing_of(to).max);
         let quota = incoming.len + self.group(to).quota_left();
-        let (mut len, mut frames) = (incoming.len, 1);
-        while let Scan::Frame { data } = scan(framing, &bytes[len..]) {
-            let next = len + framing.prefix.bytes() + data;
-            if data > max || next > quota {
+        let frames_max = if cut { RUN_FRAMES_MAX as u32 } else { u32::MAX };
+        let (mut len, mut frames, mut data) = (0, 0, incoming.data);
+        loop {
+            let at = len + framing.prefix.bytes();
+            if cut {
+                self.cuts.push(Cut { at: at as u32, len: data as u16, rewrite: None });
+            }
+            (len, frames) = (at + data, frames + 1);
+            let Scan::Frame { data: next } = scan(framing, &bytes[len..]) else { break };
+            if next > max || len + framing.prefix.bytes() + next > quota || frames == frames_max {
                 break;
             }
-            len = next;
-            frames += 1;
+            data = next;
         }
         self.group_mut(to).extend(len - incoming.len);
         (len, frames)

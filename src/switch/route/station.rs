@@ -6,8 +6,7 @@ use crate::config::plan::Ways;
 use crate::message::station::StationHeader;
 use crate::reason::Drop;
 use crate::switch::Switch;
-use crate::switch::step::{Fate, Kind};
-use crate::time::Instant;
+use crate::switch::step::Fate;
 
 impl Switch {
     pub(super) fn station_fate(&mut self, incoming: Incoming, data: &[u8]) -> Fate {
@@ -30,7 +29,7 @@ impl Switch {
             return Fate::Drop(Drop::TooLarge);
         }
         match self.line_for(to, incoming) {
-            Ok(target) => Fate::Forward(self.forward(target, to, Kind::Pair, incoming, Instant::NEVER)),
+            Ok(target) => self.forward_one(target, to, incoming),
             Err(fate) => fate,
         }
     }

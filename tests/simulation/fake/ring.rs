@@ -91,27 +91,15 @@ impl Ring for FakeRing {
     }
 
     fn enter(&mut self, wait: Wait, into: &mut Vec<Completion>) {
-        let Self { world, shard, received, chunks, pushed } = self;
+        self.kernel(|kernel| kernel.woken.store(false, Ordering::Relaxed));
+        self.submit();
+        let Self { world, shard, received, chunks, .. } = self;
         let want = match wait {
             Wait::No => 0,
             Wait::Until { want, .. } => want,
         };
         world.with(|state| {
             let State { network, kernels } = state;
-            kernels[shard.index()].woken.store(false, Ordering::Relaxed);
-            for pushed in pushed.drain(..) {
-                if let Pushed::Operation(Operation::Wake { shard }) = pushed {
-                    kernels[shard.index()].woken.store(true, Ordering::Relaxed);
-                    continue;
-                }
-                let kernel = &mut kernels[shard.index()];
-                let mut turn = Turn { network, kernel, received, chunks };
-                match pushed {
-                    Pushed::Operation(operation) => turn.begin(operation),
-                    Pushed::Send { token, socket, segments, wait } => turn.begin_send(token, socket, segments, wait),
-                }
-                turn.network.settle();
-            }
             let kernel = &mut kernels[shard.index()];
             kernel.wish = match wait {
                 Wait::No => None,
@@ -125,6 +113,26 @@ impl Ring for FakeRing {
             if into.len() > before {
                 // It did not have to wait, and has something to do.
                 turn.kernel.wish = None;
+            }
+        });
+    }
+
+    fn submit(&mut self) {
+        let Self { world, shard, received, chunks, pushed } = self;
+        world.with(|state| {
+            let State { network, kernels } = state;
+            for pushed in pushed.drain(..) {
+                if let Pushed::Operation(Operation::Wake { shard }) = pushed {
+                    kernels[shard.index()].woken.store(true, Ordering::Relaxed);
+                    continue;
+                }
+                let kernel = &mut kernels[shard.index()];
+                let mut turn = Turn { network, kernel, received, chunks };
+                match pushed {
+                    Pushed::Operation(operation) => turn.begin(operation),
+                    Pushed::Send { token, socket, segments, wait } => turn.begin_send(token, socket, segments, wait),
+                }
+                turn.network.settle();
             }
         });
     }

@@ -1,0 +1,89 @@
+//! TPDU: requests find a host by its NII, answers find the terminal by the switch's own number.
+//!
+//! The switch stands where a NAC stands: it keeps the terminal's source address, puts a number of
+//! its own there, and puts the address back where the number stands in the answer. Hosts answer
+//! with the addresses exchanged or copied; the NII that the slot remembers tells which.
+//!
+//! Frames that came behind each other and go the same way are decided together: what is the same
+//! for all of them (route, line, deadline, books) is looked at once, and a frame costs its prefix,
+//! its TPDU and its slot in the table.
+
+mod answer;
+mod request;
+
+use super::Incoming;
+use crate::config::plan::{TpduWays, Ways};
+use crate::frame::{Framing, Scan, scan};
+use crate::ids::GroupId;
+use crate::limits::RUN_FRAMES_MAX;
+use crate::message::tpdu::Tpdu;
+use crate::reason::Drop;
+use crate::switch::Switch;
+use crate::switch::step::{Cut, Fate, Rewrite, Step};
+
+/// Bytes of one line, cut into frames with a TPDU as far as they go the same way.
+struct Frames<'a> {
+    bytes: &'a [u8],
+    framing: Framing,
+    /// The most data that the other side takes in a frame.
+    max: usize,
+    /// Bytes that the run may have.
+    quota: usize,
+    /// Bytes of the run so far.
+    len: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// The next frame of the run: where its data begins, how long it is, and its TPDU. `None` if
+    /// the run ends here, for whatever reason: the next step looks for it.
+    #[inline(always)]
+    fn next(&self) -> Option<(usize, usize, Tpdu)> {
+        let Scan::Frame { data } = scan(self.framing, self.bytes.get(self.len..)?) else { return None };
+        let at = self.len + self.framing.prefix.bytes();
+        if data > self.max || at + data > self.quota {
+            return None;
+        }
+        Some((at, data, Tpdu::read(&self.bytes[at..at + data])?))
+    }
+
+    #[inline(always)]
+    fn take(&mut self, cuts: &mut Vec<Cut>, at: usize, data: usize, rewrite: Rewrite) -> bool {
+        self.len = at + data;
+        cuts.push(Cut { at: at as u32, len: data as u16, rewrite: Some(rewrite) });
+        cuts.len() < RUN_FRAMES_MAX
+    }
+}
+
+impl Switch {
+    /// The frame at the front of `bytes`, and those behind it that go the same way.
+    #[inline]
+    pub(super) fn tpdu_step(&mut self, incoming: Incoming, bytes: &[u8]) -> Step {
+        let group = self.group(incoming.group);
+        let Ways::Tpdu(ways) = &group.plan.ways else {
+            unreachable!("the caller matched the ways of this group");
+        };
+        let head = match Tpdu::read(&bytes[incoming.len - incoming.data..incoming.len]) {
+            Some(head) if ways.ids.contains(&head.id) => head,
+            _ => return Step::one(incoming.len, Fate::Drop(Drop::BadHeader)),
+        };
+        if let Some(to) = self.destination(ways, head.destination) {
+            return match to {
+                Ok(to) => self.request_step(incoming, head, to, bytes),
+                Err(reason) => Step::one(incoming.len, Fate::Drop(reason)),
+            };
+        }
+        if !group.plan.answers {
+            return Step::one(incoming.len, Fate::Drop(Drop::NoRoute));
+        }
+        self.answer_step(incoming, head, bytes)
+    }
+
+    /// The group that a request for `nii` goes to: the first of its route that is live. `None` if
+    /// no route takes it: then the frame is no request.
+    #[inline]
+    fn destination(&self, ways: &TpduWays, nii: u16) -> Option<Result<GroupId, Drop>> {
+        let route = ways.route(nii)?;
+        let live = route.to.iter().copied().find(|to| self.group(*to).shared.table.is_live());
+        Some(live.ok_or(Drop::NoLine))
+    }
+}
