@@ -12,8 +12,10 @@ pub mod generator;
 pub mod hub;
 pub mod peers;
 pub mod plan;
+pub mod process;
 
 pub use cpu_time::CpuTime;
 pub use generator::Generator;
 pub use hub::Hub;
 pub use plan::Shape;
+pub use process::Processes;
