@@ -101,7 +101,10 @@ fn run(asked: Asked, arguments: &[String]) -> ExitCode {
 fn installed(subjects: Vec<Subject>) -> (Vec<Subject>, Vec<String>) {
     let is_missing = |subject: &Subject| subject.program().is_some_and(|program| program.find().is_none());
     let (missing, there): (Vec<_>, Vec<_>) = subjects.into_iter().partition(is_missing);
-    let line = |of: &Subject| format!("{} is left out: not installed (scripts/bench.sh --install-peers)\n", of.name());
+    let line = |of: &Subject| {
+        let name = of.name();
+        format!("{name} is left out: not installed, or without its stream module (scripts/bench.sh --install-peers)\n")
+    };
     (there, missing.iter().map(line).collect())
 }
 

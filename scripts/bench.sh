@@ -31,7 +31,8 @@ install_peers() {
     local as_root=() wanted=() package service policy=/usr/sbin/policy-rc.d forbidden=''
     [ "$(id -u)" -eq 0 ] || as_root=(sudo)
     for package in haproxy nginx-core libnginx-mod-stream; do
-        dpkg -s "$package" > /dev/null 2>&1 || wanted+=("$package")
+        # A package that was removed is still known: ask for its state.
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || wanted+=("$package")
     done
     [ ${#wanted[@]} -gt 0 ] || return 0
     if [ ! -e "$policy" ]; then

@@ -32,10 +32,19 @@ impl Program {
         }
     }
 
+    /// Where it is, if it is there and can do what is asked of it.
     pub fn find(self) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&path).chain(FOLDERS.map(PathBuf::from));
-        folders.map(|folder| folder.join(self.name())).find(|file| file.is_file())
+        folders.map(|folder| folder.join(self.name())).find(|file| file.is_file() && self.has_streams(file))
+    }
+
+    fn has_streams(self, file: &Path) -> bool {
+        let built_in = || {
+            let said = Command::new(file).arg("-V").output().map(|said| said.stderr).unwrap_or_default();
+            String::from_utf8_lossy(&said).split_whitespace().any(|option| option == "--with-stream")
+        };
+        self == Self::Haproxy || NGINX_STREAM.iter().any(|module| Path::new(module).exists()) || built_in()
     }
 
     /// What it calls itself: the first line of `-v`, wherever it prints it.
@@ -121,7 +130,8 @@ fn end(program: Program, file: &Path, folder: &Path, child: &mut Child) {
     if program == Program::Nginx {
         // Killed, the master would leave its worker behind; asked to stop, it ends that first.
         let mut stop = Command::new(file);
-        stop.args(program.arguments(folder)).args(["-s", "stop"]).stdin(Stdio::null()).stdout(Stdio::null());
+        stop.args(program.arguments(folder)).args(["-s", "stop"]);
+        stop.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if stop.status().is_ok_and(|status| status.success()) {
             let _ = child.wait();
             return;
