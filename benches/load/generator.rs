@@ -36,6 +36,14 @@ pub struct Tally {
     pub latency: Latency,
 }
 
+impl Tally {
+    /// What came back after it.
+    pub fn add(&mut self, later: Self) {
+        self.frames += later.frames;
+        self.latency.merge(&later.latency);
+    }
+}
+
 impl Generator {
     pub fn new(style: Style, size: usize, terminals: usize, window: usize) -> Self {
         let slot = Slot { serial: 0, asked: Instant(0) };

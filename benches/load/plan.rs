@@ -1,7 +1,7 @@
 //! Configurations of the switch for a load, with ports that are free now.
 
 use std::fmt::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use ringswitch::frame::Prefix;
 
@@ -82,8 +82,13 @@ fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[Soc
     let _ = writeln!(text, "allow = [\"127.0.0.1\"]\nline = [{lines}]");
 }
 
-/// Ports that nobody had a moment ago.
-fn free_ports(count: usize) -> Vec<SocketAddr> {
-    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+/// Ports that nobody had a moment ago, for others to listen at.
+///
+/// They are of a loopback address that is this process's own: connections to any `127.…` come from
+/// `127.0.0.1`, so that no port of an outgoing connection can be one of these meanwhile.
+pub fn free_ports(count: usize) -> Vec<SocketAddr> {
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, 64 | (std::process::id() >> 16 & 63) as u8, high, low);
+    let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind((own, 0)).expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("bound")).collect()
 }

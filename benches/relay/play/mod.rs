@@ -1,9 +1,17 @@
-//! What is measured runs in a process of its own on the first CPU: the switch, or the pipe.
+//! What is measured runs in processes of its own, started by this one: this program again, which
+//! plays the switch or a relay, or keeps a foreign program.
+//!
+//! Whoever is played ends when its input does. So nothing is left behind however the bench ends,
+//! also if it is killed.
+
+mod copier;
+mod pipe;
+pub mod programs;
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{self, Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,18 +19,16 @@ use std::time::Duration;
 use ringswitch::app::{Embedded, host};
 use ringswitch::control::configured::Configured;
 
-use super::pipe;
-use crate::load::CpuTime;
+use crate::load::Processes;
+use programs::Program;
 
 /// The first argument of a process that plays one of them.
 pub const PLAY: &str = "--play";
 
-/// The thread that does the work.
-const SHARD: &str = "shard-0";
-
 /// A process that ends with this value, or when its parent is gone.
 pub struct Played {
     child: Child,
+    input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
@@ -31,24 +37,24 @@ impl Played {
     /// lines are connected.
     pub fn switch(configuration: &str, lines: usize) -> Self {
         let mut played = Self::start(&["switch", &lines.to_string()]);
-        let mut input = played.child.stdin.take().expect("piped");
+        let input = played.input.as_mut().expect("not ended");
         let _ = writeln!(input, "{}", configuration.len()).and_then(|()| input.write_all(configuration.as_bytes()));
-        played.child.stdin = Some(input);
         played.said("listening");
         played
     }
 
-    /// The pipe for so many lines to `host`, and where it listens.
-    pub fn pipe(lines: usize, host: SocketAddr) -> (Self, SocketAddr) {
-        let mut played = Self::start(&["pipe", &lines.to_string(), &host.to_string()]);
+    /// The relay of that name for so many lines to `host`, and where it listens: at `address` if it
+    /// does not choose itself.
+    pub fn relay(name: &str, lines: usize, address: SocketAddr, host: SocketAddr) -> (Self, SocketAddr) {
+        let mut played = Self::start(&[name, &lines.to_string(), &address.to_string(), &host.to_string()]);
         let address = played.said("listening").parse().expect("an address");
         (played, address)
     }
 
-    /// Waits until all its lines are up; the thread to measure.
-    pub fn up(&mut self) -> CpuTime {
-        let thread = self.said("up");
-        CpuTime::of(self.child.id(), &thread)
+    /// Waits until all its lines are up; the processes to measure.
+    pub fn up(&mut self) -> Processes {
+        let numbers = self.said("up");
+        Processes::of(numbers.split(' ').map(|number| number.parse().expect("a process has a number")).collect())
     }
 
     fn start(arguments: &[&str]) -> Self {
@@ -57,7 +63,8 @@ impl Played {
         command.arg(PLAY).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts");
         let output = BufReader::new(child.stdout.take().expect("piped"));
-        Self { child, output }
+        let input = child.stdin.take();
+        Self { child, input, output }
     }
 
     /// What follows `word` in its next line, which must begin with it.
@@ -71,7 +78,15 @@ impl Played {
 
 impl Drop for Played {
     fn drop(&mut self) {
-        // Its input ends with it; the pipe ends with its lines.
+        drop(self.input.take());
+        // Not killed at once: who keeps a foreign program must end that first.
+        for _ in 0..1_000 {
+            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        eprintln!("process {} did not end with its input", self.child.id());
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -80,15 +95,34 @@ impl Drop for Played {
 /// The process of [`Played`].
 pub fn play(arguments: &[String]) {
     let lines = arguments[1].parse().expect("a number of lines");
+    let address = |at: usize| arguments[at].parse().expect("an address");
+    let listening = |address: SocketAddr| say("listening", &address.to_string());
     match arguments[0].as_str() {
         "switch" => play_switch(lines),
         "pipe" => {
-            let host = arguments[2].parse().expect("an address");
-            let name = std::fs::read_to_string("/proc/thread-self/comm").expect("a thread has a name");
-            pipe::run(lines, host, |address| say("listening", &address.to_string()), || say("up", name.trim()));
+            end_with_input();
+            pipe::run(lines, address(3), listening, up);
         }
+        "tokio" => {
+            end_with_input();
+            copier::run(lines, address(3), listening, up);
+        }
+        "haproxy" => programs::keep(Program::Haproxy, address(2), address(3)),
+        "nginx" => programs::keep(Program::Nginx, address(2), address(3)),
         other => panic!("nobody can play {other}"),
     }
+}
+
+fn up() {
+    say("up", &process::id().to_string());
+}
+
+/// For who never looks at its input: a thread that sleeps until the parent is gone.
+fn end_with_input() {
+    thread::spawn(|| {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        process::exit(0)
+    });
 }
 
 fn play_switch(lines: usize) {
@@ -104,9 +138,10 @@ fn play_switch(lines: usize) {
     while switch.lines_up() < lines {
         thread::sleep(Duration::from_millis(1));
     }
-    say("up", SHARD);
+    up();
     // Until the parent is gone.
     let _ = input.read_to_end(&mut Vec::new());
+    process::exit(0);
 }
 
 fn say(word: &str, what: &str) {
