@@ -79,8 +79,8 @@ fn complaints(output: &Output) -> String {
 /// The instructions of a profile.
 fn total(profile: &Path) -> Result<u64, String> {
     let text = fs::read_to_string(profile).map_err(|error| format!("{}: {error}", profile.display()))?;
-    let totals = text.lines().filter_map(|line| line.strip_prefix("totals: "));
-    let total = totals.last().and_then(|total| total.trim().parse().ok()).unwrap_or(0);
+    let mut totals = text.lines().filter_map(|line| line.strip_prefix("totals: "));
+    let total = totals.next_back().and_then(|total| total.trim().parse().ok()).unwrap_or(0);
     if total == 0 {
         return Err(format!("{}: nothing was counted; is {COUNTED} its own function?", profile.display()));
     }

@@ -34,8 +34,8 @@ impl Counter {
     }
 
     /// The same where each round is long.
-    pub fn few_rounds(&mut self, units: u64, mut round: impl FnMut()) {
-        self.some_rounds(1, 4, |part| part.count(units, &mut round));
+    pub fn few_rounds(&mut self, round: impl FnMut(&mut Part)) {
+        self.some_rounds(1, 4, round);
     }
 
     fn some_rounds(&mut self, warm_up: usize, rounds: usize, mut round: impl FnMut(&mut Part)) {

@@ -45,5 +45,5 @@ fn next(counter: &mut Counter) {
 /// lines.
 fn expire(counter: &mut Counter, lines: u32) {
     let mut idle = IdleLines::new(lines);
-    counter.few_rounds(u64::from(lines), || idle.pass());
+    counter.few_rounds(|round| round.count(u64::from(lines), || idle.pass()));
 }
