@@ -1,7 +1,7 @@
 //! What the shared tables cost: claiming and freeing numbers, picking a line, passing letters.
 //!
-//! Two-thread figures are of two shards that do the same at once, per operation of one of them; on
-//! a host with two processors they carry whatever else runs there.
+//! Two-thread figures are of two shards at once, each on a processor of its own, per operation of one
+//! of them; on a host with two processors they carry whatever else runs there.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock and starts threads")]
 
@@ -13,8 +13,9 @@ use std::time::{Duration, Instant as Clock};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringswitch::config::plan::Tier;
 use ringswitch::ids::{LineId, ShardId};
+use ringswitch::shard::cpu;
 use ringswitch::shared::group_table::{GroupTable, Set};
-use ringswitch::shared::mailbox::{Sleeper, mailbox};
+use ringswitch::shared::mailbox::{Consumer, Sleeper, mailbox};
 use ringswitch::shared::response_table::{Claimer, ResponseTable, Waiting};
 use ringswitch::time::{Instant, Span};
 
@@ -76,42 +77,59 @@ fn claim_and_answer_shuffled(table: &ResponseTable, depth: usize, times: u64) ->
     start.elapsed()
 }
 
-/// Runs the same on two threads at once; the longer time.
-fn on_two_threads(run: impl Fn() -> Duration + Sync) -> Duration {
+/// Two threads, each on a processor of its own, that begin together; the longer time. With one
+/// processor they take turns, and the figure is none: it is said.
+fn together(one: impl FnOnce() -> Duration + Send, other: impl FnOnce() -> Duration + Send) -> Duration {
     let barrier = Barrier::new(2);
+    let cpus = cpu::allowed().expect("processors to run on");
+    if cpus.len() < 2 {
+        eprintln!("one processor: two threads do not run at once here");
+    }
+    let on = |cpu: usize| {
+        cpu::pin(cpu).expect("an allowed processor");
+        barrier.wait();
+    };
     thread::scope(|scope| {
-        let run = || {
-            barrier.wait();
-            run()
-        };
-        let other = scope.spawn(run);
-        let mine = run();
-        mine.max(other.join().expect("the other thread"))
+        let one = scope.spawn(|| {
+            on(cpus[0]);
+            one()
+        });
+        let other = scope.spawn(|| {
+            on(cpus[cpus.len() - 1]);
+            other()
+        });
+        let times = [one.join(), other.join()].map(|time| time.expect("no panic"));
+        times.into_iter().max().expect("two")
     })
 }
 
-/// One shard claims, another answers: the cache lines move once for each chunk.
+/// The same on both.
+fn on_two_threads(run: impl Fn() -> Duration + Sync) -> Duration {
+    together(&run, &run)
+}
+
+/// One shard claims, another answers up to a batch of requests later: what a claim and
+/// its answer cost together when their cache lines move. The time is that of whoever is slower.
 fn claim_here_and_answer_there(times: u64) -> Duration {
     const BATCH: u64 = 256;
-    let table = table();
+    let table = &table();
     let (mut numbers, mut asked) = mailbox(64 * 1024);
-    let mut time = Duration::ZERO;
-    thread::scope(|scope| {
-        let table = &table;
-        scope.spawn(move || {
-            let mut hand = Claimer::default();
-            let mut left = times;
-            while left > 0 {
-                let Some((head, _)) = asked.peek() else {
-                    std::hint::spin_loop();
-                    continue;
-                };
+    let answering = move || {
+        let mut hand = Claimer::default();
+        let start = Clock::now();
+        let mut left = times;
+        while left > 0 {
+            while let Some((head, _)) = asked.peek() {
                 answer(table, &mut hand, head[0] as u16, head[1]);
                 asked.pop();
-                asked.release();
                 left -= 1;
             }
-        });
+            asked.release();
+            std::hint::spin_loop();
+        }
+        start.elapsed()
+    };
+    let claiming = move || {
         let mut hand = Claimer::default();
         let start = Clock::now();
         for nth in 0..times {
@@ -120,20 +138,20 @@ fn claim_here_and_answer_there(times: u64) -> Duration {
                     break number;
                 }
                 numbers.publish();
-                thread::yield_now();
+                std::hint::spin_loop();
             };
             while numbers.push([number.into(), nth, 0, 0], &[]).is_err() {
                 numbers.publish();
-                thread::yield_now();
+                std::hint::spin_loop();
             }
             if nth.is_multiple_of(BATCH) {
                 numbers.publish();
             }
         }
         numbers.publish();
-        time = start.elapsed();
-    });
-    time
+        start.elapsed()
+    };
+    together(answering, claiming)
 }
 
 fn responses(criterion: &mut Criterion) {
@@ -192,8 +210,8 @@ fn responses(criterion: &mut Criterion) {
     });
 }
 
-/// Reads a group as a pick does: the version, the working tier, then a live line that was not used
-/// of late and is not full.
+/// Reads a group's table about as a pick does: the version, the working tier, then a live line that
+/// was not used of late and is not full. The pick itself is in `routing`.
 fn pick(table: &GroupTable, from: usize) -> Option<u16> {
     black_box(table.version());
     let tier = table.working_tier();
@@ -265,39 +283,82 @@ fn letters_of_a_turn(bytes: usize, batch: u64, times: u64) -> Duration {
     start.elapsed()
 }
 
-/// The same between two threads that run all the time.
+/// The same between two threads that run all the time, published `batch` at a time.
 fn letters_between_threads(bytes: usize, batch: u64, times: u64) -> Duration {
     let (mut producer, mut consumer) = mailbox(256 * 1024);
-    let payload = vec![7u8; bytes];
-    let start = Clock::now();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let mut out = vec![0u8; bytes];
-            let mut left = times;
-            while left > 0 {
-                while let Some((_, [first, second])) = consumer.peek() {
-                    out[..first.len()].copy_from_slice(first);
-                    out[first.len()..].copy_from_slice(second);
-                    consumer.pop();
-                    left -= 1;
-                }
-                consumer.release();
-                std::hint::spin_loop();
+    let reading = move || {
+        let mut out = vec![0u8; bytes];
+        let start = Clock::now();
+        let mut left = times;
+        while left > 0 {
+            while let Some((_, [first, second])) = consumer.peek() {
+                out[..first.len()].copy_from_slice(first);
+                out[first.len()..].copy_from_slice(second);
+                consumer.pop();
+                left -= 1;
             }
-            black_box(out);
-        });
-        for nth in 0..times {
+            consumer.release();
+            std::hint::spin_loop();
+        }
+        black_box(out);
+        start.elapsed()
+    };
+    let writing = move || {
+        let payload = vec![7u8; bytes];
+        let start = Clock::now();
+        for nth in 1..=times {
             while producer.push([nth; 4], &[&payload[..5], &payload[5..]]).is_err() {
                 producer.publish();
-                thread::yield_now();
+                std::hint::spin_loop();
             }
             if nth.is_multiple_of(batch) {
                 producer.publish();
             }
         }
         producer.publish();
-    });
-    start.elapsed()
+        start.elapsed()
+    };
+    together(reading, writing)
+}
+
+/// One letter at a time to another thread and back: what a lone frame waits for two crossings.
+fn there_and_back(bytes: usize, times: u64) -> Duration {
+    let (mut asks, mut asked) = mailbox(256 * 1024);
+    let (mut replies, mut replied) = mailbox(256 * 1024);
+    let payload = &vec![7u8; bytes];
+    let echo = move || {
+        for nth in 0..times {
+            await_letter(&mut asked, bytes);
+            replies.push([nth; 4], &[payload]).expect("it is alone");
+            replies.publish();
+        }
+        Duration::ZERO
+    };
+    let asking = move || {
+        let start = Clock::now();
+        for nth in 0..times {
+            asks.push([nth; 4], &[payload]).expect("it is alone");
+            asks.publish();
+            await_letter(&mut replied, bytes);
+        }
+        start.elapsed()
+    };
+    together(echo, asking)
+}
+
+fn await_letter(consumer: &mut Consumer, bytes: usize) {
+    let mut out = [0u8; 2_048];
+    loop {
+        if let Some((_, [first, second])) = consumer.peek() {
+            out[..first.len()].copy_from_slice(first);
+            out[first.len()..bytes].copy_from_slice(second);
+            black_box(&out);
+            break;
+        }
+        std::hint::spin_loop();
+    }
+    consumer.pop();
+    consumer.release();
 }
 
 fn mailboxes(criterion: &mut Criterion) {
@@ -311,6 +372,9 @@ fn mailboxes(criterion: &mut Criterion) {
             bench.iter_custom(|times| letters_between_threads(bytes, batch, times));
         });
     }
+    group.bench_function("there_and_back_alone_200_bytes", |bench| {
+        bench.iter_custom(|times| there_and_back(200, times));
+    });
     let sleeper = Sleeper::default();
     group.bench_function("must_wake_nobody", |bench| bench.iter(|| black_box(&sleeper).must_wake()));
     group.finish();

@@ -93,7 +93,17 @@ impl Group {
         }
     }
 
+    /// Whether the bits that `word` gives name a line of this shard: a group may have hundreds, of
+    /// which mostly all or none are looked for.
+    fn is_local_among(&self, word: impl Fn(&GroupTable, usize) -> u64) -> bool {
+        let table = &self.shared.table;
+        self.local_words.iter().enumerate().any(|(at, mine)| mine & word(table, at) != 0)
+    }
+
     fn unused_local(&mut self, tier: Set, purpose: Purpose, around: Around<'_>) -> Option<(u16, Target)> {
+        if !self.is_local_among(|table, at| table.word(tier, at) & !table.word(Set::Used, at)) {
+            return None;
+        }
         let table = &self.shared.table;
         let count = self.local.len();
         for step in 0..count {
@@ -115,6 +125,9 @@ impl Group {
 
     /// The next local line whose queue is short, else the one with the shortest queue.
     fn local_with_room(&mut self, tier: Set, purpose: Purpose, around: Around<'_>) -> Option<(u16, Target)> {
+        if !self.is_local_among(|table, at| table.word(tier, at)) {
+            return None;
+        }
         let table = &self.shared.table;
         let count = self.local.len();
         let mut least: Option<(u64, u16, u32)> = None;
