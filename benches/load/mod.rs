@@ -4,7 +4,7 @@
 //! It is part of the relay bench and of the tests of the steady path, and stands for itself: it
 //! knows addresses to connect to, not what listens there.
 #![allow(clippy::disallowed_types, reason = "lines are set up with blocking sockets before anything is measured")]
-#![allow(dead_code, reason = "each program that plays a load uses its part")]
+#![allow(dead_code, unused_imports, reason = "each program that plays a load uses its part")]
 
 pub mod cpu_time;
 pub mod frames;

@@ -75,7 +75,8 @@ impl Shape {
     }
 }
 
-fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[SocketAddr]) {
+/// A member that listens on these addresses, the last table of `text`: more keys may follow.
+pub fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[SocketAddr]) {
     let lines: Vec<String> = lines.iter().map(|address| format!("{{ listen = \"{address}\" }}")).collect();
     let lines = lines.join(", ");
     let _ = writeln!(text, "[[member]]\nid = \"{id}\"\nprofile = \"{profile}\"\nheader = \"{header}\"");
@@ -83,7 +84,7 @@ fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[Soc
 }
 
 /// Ports that nobody had a moment ago.
-fn free_ports(count: usize) -> Vec<SocketAddr> {
+pub fn free_ports(count: usize) -> Vec<SocketAddr> {
     let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("bound")).collect()
 }
