@@ -33,6 +33,8 @@ pub struct Column {
 /// One field of a row.
 pub enum Cell {
     Text(String),
+    /// What a row is about, or one figure of all rounds.
+    Number(f64),
     /// Of each round.
     Rounds(Vec<f64>),
 }
@@ -45,7 +47,7 @@ impl From<&str> for Cell {
 
 impl From<f64> for Cell {
     fn from(figure: f64) -> Self {
-        Self::Rounds(vec![figure])
+        Self::Number(figure)
     }
 }
 
@@ -122,20 +124,25 @@ impl Cell {
     fn shown(&self, digits: usize) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Rounds(rounds) if median(rounds).is_nan() => "-".to_owned(),
-            Self::Rounds(rounds) => format!("{:.digits$}", median(rounds)),
+            Self::Number(figure) => shown(*figure, digits),
+            Self::Rounds(rounds) => shown(median(rounds), digits),
         }
     }
 
     fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
+            Self::Number(figure) => number(*figure),
             Self::Rounds(rounds) => {
                 let of = |pick: fn(f64, f64) -> f64| rounds.iter().copied().reduce(pick).map_or(Value::Null, number);
                 json!({ "median": number(median(rounds)), "min": of(f64::min), "max": of(f64::max) })
             }
         }
     }
+}
+
+fn shown(figure: f64, digits: usize) -> String {
+    if figure.is_nan() { "-".to_owned() } else { format!("{figure:.digits$}") }
 }
 
 /// JSON knows no NaN: what could not be told is null.

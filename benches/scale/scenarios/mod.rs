@@ -50,8 +50,8 @@ fn middle(rounds: &[Figures], figure: impl Fn(&Figures) -> f64) -> f64 {
     median(&rounds.iter().map(figure).collect::<Vec<_>>())
 }
 
-/// One in a closed loop, each with its own measurements of all rounds; the rounds go around, so
-/// that a slow minute of the machine meets all alike.
+/// The measurements of each case, all rounds of it together. The rounds go around the cases, so that
+/// a slow minute of the machine meets all alike.
 fn in_turns<T: Copy>(cases: &[T], rounds: usize, mut measure: impl FnMut(T) -> Figures) -> Vec<Vec<Figures>> {
     let mut all: Vec<Vec<Figures>> = cases.iter().map(|_| Vec::new()).collect();
     for round in 0..rounds {
