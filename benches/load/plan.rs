@@ -84,7 +84,7 @@ pub fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &
 }
 
 /// Ports that nobody had a moment ago.
-pub fn free_ports(count: usize) -> Vec<SocketAddr> {
+fn free_ports(count: usize) -> Vec<SocketAddr> {
     let listeners: Vec<_> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
     listeners.iter().map(|listener| listener.local_addr().expect("bound")).collect()
 }

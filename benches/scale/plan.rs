@@ -1,8 +1,11 @@
 //! Configurations of the switch, and which of their lines are connected.
 
 use std::fmt::Write;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use crate::load::plan::{LoadPlan, free_ports, member};
+use crate::load::plan::{LoadPlan, member};
 
 /// A NAC with so many lines of terminals and a host that answers.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +30,7 @@ impl Setup {
 
     pub fn plan(self) -> LoadPlan {
         let Self { terminals, hosts, shards, spin_us, probe_after_s } = self;
-        let mut ports = free_ports(terminals + hosts);
+        let mut ports = addresses(terminals + hosts);
         let hosts = ports.split_off(terminals);
         // Some beyond the lines: a connection is there for a moment before it is anyone's.
         let connections = terminals + hosts.len() + 64;
@@ -45,6 +48,20 @@ impl Setup {
         text.push_str("[[route]]\nfrom = [\"nac\"]\nto = [\"host\"]\nmatch = { nii = [\"0003\"] }\n");
         LoadPlan { text, terminals: ports, hosts }
     }
+}
+
+/// Below where the kernel takes the ports of connections from.
+const FIRST_PORT: u16 = 20_000;
+
+/// Where the lines listen: on a loopback address that no other plan of this or another process
+/// has. Of thousands of free ports of 127.0.0.1 some would be taken by other programs' connections
+/// before the switch listens on them.
+fn addresses(count: usize) -> Vec<SocketAddr> {
+    static PLANS: AtomicU8 = AtomicU8::new(0);
+    let nth = 1 + PLANS.fetch_add(1, Relaxed) % 250; // Relaxed: only has to be another one
+    let process = process::id();
+    let address = Ipv4Addr::new(127, 64 + (process >> 8) as u8 % 128, process as u8, nth);
+    (FIRST_PORT..).take(count).map(|port| SocketAddr::from((address, port))).collect()
 }
 
 /// Which lines of a plan are connected; the others only listen. Lines of a group are laid out over
