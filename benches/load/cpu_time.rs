@@ -36,4 +36,14 @@ impl CpuTime {
         let text = fs::read_to_string(&self.schedstat).expect("a kernel with schedstat, and a thread that runs");
         text.split(' ').next().and_then(|first| first.parse().ok()).expect("three numbers")
     }
+
+    /// Clock ticks (of 10 ms) that the thread spent in the program and in the kernel. On most
+    /// kernels their sum is exact and the parting of it sampled, some hundred times a second.
+    pub fn user_and_system(&self) -> (u64, u64) {
+        let text = fs::read_to_string(self.schedstat.with_file_name("stat")).expect("a thread that runs");
+        // Behind the name, which may hold anything: state is the first, utime the 12th.
+        let (_, fields) = text.rsplit_once(')').expect("a name in brackets");
+        let mut fields = fields.split_whitespace().skip(11).map(|field| field.parse().expect("ticks"));
+        (fields.next().expect("utime"), fields.next().expect("stime"))
+    }
 }

@@ -88,11 +88,20 @@ impl Hub {
 
     /// Sends what is queued, waits until something comes or the time is over, and plays it.
     pub fn turn(&mut self, player: &mut impl Player, longest: Span) {
+        let deadline = self.ring.now() + longest;
+        self.turn_with(player, Wait::Until { deadline, want: 1, min_wait: Span::ZERO });
+    }
+
+    /// The same without waiting, for a load that has a processor to itself and must not be late.
+    pub fn poll(&mut self, player: &mut impl Player) {
+        self.turn_with(player, Wait::No);
+    }
+
+    fn turn_with(&mut self, player: &mut impl Player, wait: Wait) {
         self.flush();
         self.passed.drain(..).for_each(|buffer| self.ring.give_back(buffer));
         self.arm();
-        let deadline = self.ring.now() + longest;
-        self.ring.enter(Wait::Until { deadline, want: 1, min_wait: Span::ZERO }, &mut self.completions);
+        self.ring.enter(wait, &mut self.completions);
         let now = self.ring.now();
         let mut completions = std::mem::take(&mut self.completions);
         for completion in completions.drain(..) {

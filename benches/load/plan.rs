@@ -75,7 +75,8 @@ impl Shape {
     }
 }
 
-fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[SocketAddr]) {
+/// A member that listens on these addresses, the last table of `text`: more keys may follow.
+pub fn member(text: &mut String, id: &str, profile: &str, header: &str, lines: &[SocketAddr]) {
     let lines: Vec<String> = lines.iter().map(|address| format!("{{ listen = \"{address}\" }}")).collect();
     let lines = lines.join(", ");
     let _ = writeln!(text, "[[member]]\nid = \"{id}\"\nprofile = \"{profile}\"\nheader = \"{header}\"");

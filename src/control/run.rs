@@ -141,7 +141,7 @@ impl Switch {
         if signals.are_ours() {
             ready::announce(&ready::line(&self.world.current().plan, admin));
         }
-        tasks.spawn(watchdog::watch(self.world.clone(), self.observed.clone()));
+        tasks.spawn(watchdog::watch(self.world.clone()));
         while signals.next().await == Asked::Reload {
             // Full: as many reloads as that are to come, and each reads what is there then.
             let _ = self.orders.try_send(Order::Reload { reply: None });

@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::observed::Observed;
-use super::{health, ready};
+use super::{clock, health, ready};
+use crate::metrics::snapshot::ShardFacts;
 use crate::shared::published::World;
 
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Runs until the task is dropped.
-pub async fn watch(world: Arc<World>, observed: Arc<Observed>) {
+pub async fn watch(world: Arc<World>) {
     let pulse = ready::pulse_every();
     let mut ticks = interval(pulse.map_or(LOOK, |pulse| pulse.min(LOOK)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut before = Vec::new();
     loop {
         ticks.tick().await;
-        let stuck = health::stuck(&observed.snapshot(&world).shards);
+        let stuck = health::stuck(&ShardFacts::of(&world, clock::now()));
         tell(before.is_empty(), &stuck);
         if stuck.is_empty() && pulse.is_some() {
             ready::pulse();

@@ -24,12 +24,19 @@ impl Snapshot {
         Self {
             taken: now,
             switch: SwitchFacts { epoch: published.epoch, ..switch },
-            shards: world.shards.iter().map(|shard| shard_facts(shard, now)).collect(),
+            shards: ShardFacts::of(world, now),
             frames_held: held_in.saturating_sub(held_out),
             lines: line_facts(&published.plan, known),
             groups: group_facts(&published),
             transit: Distribution::sum_of(&world.transit_seconds),
         }
+    }
+}
+
+impl ShardFacts {
+    /// Of all shards, and nothing of the lines: cheap enough to be asked every second.
+    pub fn of(world: &World, now: Instant) -> Vec<Self> {
+        world.shards.iter().map(|shard| shard_facts(shard, now)).collect()
     }
 }
 

@@ -149,7 +149,11 @@ impl LineCounters {
 }
 
 /// What one shard says of itself; only its own thread writes.
+///
+/// On cache lines of its own (two: they are fetched in pairs): shards write here in every turn, and
+/// theirs lie side by side.
 #[derive(Default, Debug)]
+#[repr(align(128))]
 pub struct ShardCounters {
     /// Turns of the loop.
     pub turns: AtomicU64,

@@ -15,12 +15,13 @@ use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::super::reload::Verdict;
-use super::super::{Order, health};
+use super::super::{Order, clock, health};
 use super::answers::{error, json};
 use super::views::{LineAnswer, Status};
 use super::{Admin, guard, page, render};
 use crate::config::plan::Line;
 use crate::metrics::openmetrics;
+use crate::metrics::snapshot::ShardFacts;
 use crate::shared::inbox::Command;
 use crate::shared::status::LineState;
 
@@ -56,7 +57,7 @@ async fn root(State(admin): Shared) -> Response {
 }
 
 async fn healthz(State(admin): Shared) -> Response {
-    let stuck = health::stuck(&admin.observed.snapshot(&admin.world).shards);
+    let stuck = health::stuck(&ShardFacts::of(&admin.world, clock::now()));
     let hint = "a shard that does not turn forwards nothing: look at the log and restart the switch";
     answer_health(stuck, hint)
 }
