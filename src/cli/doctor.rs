@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::args::{CONFIGURATION, DoctorArgs};
 use super::table::{Align, table};
+use crate::config;
 use crate::config::plan::Plan;
-use crate::config::{self, Fault};
-use crate::control::files;
+use crate::control::configured::Configured;
+use crate::control::source::{Fault, PlanSource};
 use crate::doctor::{Facts, Finding, Host, Setting, Tuning, Verdict, Weight, examine};
-use crate::time::Instant;
 
 /// What is printed, and whether nothing that is needed is missing (exit 0).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -61,9 +61,6 @@ pub fn run(args: &DoctorArgs, here: &config::Host, width: usize) -> Result<Repor
     if let Some(name) = &args.print {
         return installable(&tuning, name);
     }
-    if !args.settings.is_empty() {
-        return about(&tuning, &args.settings, &general);
-    }
     let chosen = match &args.config {
         Some(path) => Some(path.as_path()),
         None => Some(Path::new(CONFIGURATION)).filter(|path| path.exists()),
@@ -72,6 +69,9 @@ pub fn run(args: &DoctorArgs, here: &config::Host, width: usize) -> Result<Repor
         Ok(plan) => plan.map_or(general, |plan| Facts::new(&plan, &cpus)),
         Err(complaints) => return Ok(Report { complaints, ..Report::default() }),
     };
+    if !args.settings.is_empty() {
+        return about(&tuning, &args.settings, &facts);
+    }
     let configuration = chosen.map(|path| path.display().to_string());
     let findings = examine(&tuning, &host, &facts, configuration.is_some());
     let subject = Subject { configuration, process: host.process.clone() };
@@ -82,20 +82,14 @@ pub fn run(args: &DoctorArgs, here: &config::Host, width: usize) -> Result<Repor
 
 /// The plan of no configuration: every default as it is.
 fn defaults(here: &config::Host) -> Arc<Plan> {
-    let reading = config::read(&[config::Source { name: String::new(), text: String::new() }], here, None);
-    let configuration = reading.configuration.expect("nothing in it, nothing to refuse");
-    config::build(&configuration, None, Instant(0)).expect("no lines, no numbers").plan
+    let nothing = Configured::text("", "", here.clone()).load(None);
+    nothing.unwrap_or_else(|refused| panic!("nothing in it, nothing to refuse: {refused}")).plan
 }
 
 /// The plan of that file, or every fault of it.
 fn plan(path: &Path, here: &config::Host) -> Result<Arc<Plan>, Vec<String>> {
-    let (reading, _) = files::read(path, here, None, &[]);
-    let accepted = reading.configuration.filter(|_| reading.faults.is_empty());
-    let Some(configuration) = accepted else {
-        return Err(reading.faults.iter().map(Fault::to_string).collect());
-    };
-    let built = config::build(&configuration, None, Instant(0));
-    built.map(|built| built.plan).map_err(|refusal| vec![format!("{}:1:1: {refusal}", path.display())])
+    let loaded = Configured::file(path, here.clone()).load(None);
+    loaded.map(|loaded| loaded.plan).map_err(|refused| refused.faults.iter().map(Fault::to_string).collect())
 }
 
 fn installable(tuning: &Tuning, name: &str) -> Result<Report, String> {
@@ -151,7 +145,7 @@ fn explained(file: &str, setting: &Setting, facts: &Facts) -> String {
         text += &format!("{title:<8}  {}\n", filled(body));
     }
     for keep in &setting.keep {
-        text += &format!("{:<8}  {} sets it for good: ringswitch doctor --print {0}\n", "keep", keep.file);
+        text += &format!("keep      {0} sets it for good: ringswitch doctor --print {0}\n", keep.file);
     }
     text
 }
@@ -163,11 +157,17 @@ fn json(subject: &Subject, findings: &[Finding]) -> String {
     format!("{text}\n")
 }
 
+/// The verdict first: where the terminal is too narrow, columns go from the right.
 const HEAD: &[(&str, Align)] =
-    &[("setting", Align::Left), ("here", Align::Left), ("wanted", Align::Left), ("verdict", Align::Left)];
+    &[("verdict", Align::Left), ("setting", Align::Left), ("here", Align::Left), ("wanted", Align::Left)];
+
+/// Columns of a terminal from which every value stands in full.
+const WIDE: usize = 110;
+/// Characters of a value on a narrower one: eighty columns then hold all four.
+const HERE_NARROW: usize = 12;
 
 fn render(subject: &Subject, findings: &[Finding], width: usize) -> String {
-    let rows: Vec<Vec<String>> = findings.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = findings.iter().map(|finding| row(finding, width < WIDE)).collect();
     let mut text = format!("{}\n\n{}", introduction(subject), table(HEAD, &rows, width));
     let of = |verdict: Verdict, weight: Option<Weight>| -> Vec<&Finding> {
         let same =
@@ -196,7 +196,7 @@ fn introduction(subject: &Subject) -> String {
     format!("{what}\n{whose}")
 }
 
-fn row(finding: &Finding) -> Vec<String> {
+fn row(finding: &Finding, narrow: bool) -> Vec<String> {
     let verdict = match (finding.verdict, finding.weight) {
         (Verdict::Ok, _) => "ok",
         (Verdict::Mend, Weight::Need) => "mend: needed",
@@ -205,7 +205,16 @@ fn row(finding: &Finding) -> Vec<String> {
         (Verdict::NotHere, _) => "not here",
     };
     let here = if finding.here.is_empty() { "-" } else { &finding.here };
-    vec![named(finding), here.to_owned(), finding.wanted.clone(), verdict.to_owned()]
+    let here = if narrow { shortened(here, HERE_NARROW) } else { here.to_owned() };
+    vec![verdict.to_owned(), named(finding), here, finding.wanted.clone()]
+}
+
+fn shortened(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(most - 1).collect();
+    format!("{kept}…")
 }
 
 /// The setting, and the device where there is one for each.
@@ -250,8 +259,9 @@ fn conclusion(findings: &[Finding], needs: usize) -> String {
     let count = |verdict: Verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     let advice = count(Verdict::Mend) - needs;
     format!(
-        "{} ok, {needs} needed and not so, {advice} advised, {} cannot be told, {} not here. `ringswitch doctor SETTING` \
-         says what a setting is, why, how to verify and undo it, and what it was measured to do",
+        "{} ok, {needs} needed and not so, {advice} advised, {} cannot be told, {} not here
+`ringswitch doctor SETTING` \
+         says what a setting is, why, how to verify and undo it",
         count(Verdict::Ok),
         count(Verdict::CannotTell),
         count(Verdict::NotHere)

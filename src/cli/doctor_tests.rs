@@ -44,12 +44,12 @@ fn needs_come_before_advice_and_each_says_what_mends_it() {
 configuration a.toml
 limits and CPUs of this shell; a running switch's: --pid PID
 
-setting       here  wanted  verdict
-a             1     >= 2    ok
-b             1     >= 2    mend: advice
-c             1     >= 2    mend: needed
-nic.gro eth0  -     >= 2    cannot tell
-nic.tso eth0  -     >= 2    cannot tell
+verdict       setting       here  wanted
+ok            a             1     >= 2
+mend: advice  b             1     >= 2
+mend: needed  c             1     >= 2
+cannot tell   nic.gro eth0  -     >= 2
+cannot tell   nic.tso eth0  -     >= 2
 
 Needed, and not so:
   c
@@ -63,8 +63,17 @@ Cannot tell:
   nic.gro eth0, nic.tso eth0
     install ethtool
 
-1 ok, 1 needed and not so, 1 advised, 2 cannot be told, 0 not here. ";
+1 ok, 1 needed and not so, 1 advised, 2 cannot be told, 0 not here\n";
     assert!(text.starts_with(expected), "{text}");
+}
+
+#[test]
+fn a_narrow_terminal_shortens_values_and_keeps_verdicts() {
+    let long = Finding { here: "6.18.44-some-cloud".to_owned(), ..finding("a", Verdict::Ok, Weight::Need) };
+    let narrow = render(&subject(), &[long.clone()], 80);
+    assert!(narrow.contains("ok       a        6.18.44-som…  >= 2"), "{narrow}");
+    assert!(render(&subject(), &[long.clone()], 200).contains("6.18.44-some-cloud"));
+    assert!(render(&subject(), &[long], 20).contains("ok       a\n"));
 }
 
 #[test]
@@ -93,7 +102,15 @@ fn json_says_how_many_needs_are_unmet() {
 fn a_setting_is_explained_and_an_unknown_one_is_guessed() {
     let args = |name: &str| DoctorArgs { settings: vec![name.to_owned()], ..DoctorArgs::default() };
     let report = run(&args("net.core.somaxconn"), &host(), 80).expect("there is one");
-    for word in ["what", "why", "verify", "mend      sysctl -w net.core.somaxconn=4096", "undo", "measured", "keep"] {
+    for word in [
+        "what",
+        "why",
+        "verify",
+        "mend      sysctl -w net.core.somaxconn=4096",
+        "undo",
+        "measured",
+        "--print 90-ringswitch.conf",
+    ] {
         assert!(report.output.contains(word), "{word}: {}", report.output);
     }
     let error = run(&args("net.core.somaxcon"), &host(), 80).expect_err("none of that name");
