@@ -26,5 +26,7 @@ pub mod metrics;
 pub mod control;
 pub mod simulate;
 
+pub mod doctor;
+
 pub mod app;
 pub mod cli;

@@ -33,6 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["config", "shared", "metrics", "ring::Listener", "ring::Wake", "ring::sockets"]),
     // The witness shares no decision with the accused.
     ("simulate", &["frame", "message", "config", "shared::histogram"]),
+    // It asks what a start asks: descriptors of a plan, one ring.
+    ("doctor", &["config", "control::descriptors", "ring::uring"]),
     ("app", &[EVERYTHING]),
     ("cli", &[EVERYTHING]),
     ("main", &[EVERYTHING]),

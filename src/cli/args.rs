@@ -47,6 +47,8 @@ pub enum Command {
     Drain(LineArgs),
     /// Play a member of the configuration against a running switch
     Simulate(SimulateArgs),
+    /// Compare this host's settings with what tuning/ advises; changes nothing
+    Doctor(DoctorArgs),
 }
 
 #[derive(Args, Clone, PartialEq, Debug)]
@@ -146,6 +148,28 @@ pub struct SimulateArgs {
     pub json: bool,
 }
 
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+pub struct DoctorArgs {
+    /// Print everything about these settings: what, why, how to verify, mend and undo them
+    #[arg(value_name = "SETTING", conflicts_with_all = ["print", "json"])]
+    pub settings: Vec<String>,
+    /// The configuration that the host is to run; without it, the default one if it is there
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Look at the limits and CPUs of this process instead of this shell's
+    #[arg(long, value_name = "PID")]
+    pub pid: Option<u32>,
+    /// Take the demands from the files in this folder instead of those built in
+    #[arg(long, value_name = "DIR")]
+    pub tuning: Option<PathBuf>,
+    /// Print one of the files that a host can install as they are
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    pub print: Option<String>,
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What was typed, `-t` turned into `check`.
 pub fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Command, clap::Error> {
     let cli = Cli::try_parse_from(arguments)?;
@@ -207,6 +231,10 @@ mod tests {
             "ringswitch drain line-1",
             "ringswitch simulate nac -c f.toml --window 4 --for 10s --count 5 --size 300 --bind 127.0.0.2 --json",
             "ringswitch simulate nac -c f.toml --rate 100",
+            "ringswitch doctor",
+            "ringswitch doctor -c f.toml --pid 1 --tuning /etc/ringswitch/tuning --json",
+            "ringswitch doctor net.core.somaxconn limit.nofile",
+            "ringswitch doctor --print 90-ringswitch.conf",
         ] {
             assert!(typed(line).is_ok(), "{line}");
         }
@@ -224,6 +252,7 @@ mod tests {
             "ringswitch demo --for 99999999999h",
             "ringswitch status --admin a -c b",
             "ringswitch simulate nac -c f --rate 0",
+            "ringswitch doctor --json --print x",
         ] {
             assert_eq!(typed(line), Err(2), "{line}");
         }

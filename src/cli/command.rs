@@ -10,10 +10,13 @@ use hyper::Method;
 use serde::de::DeserializeOwned;
 
 use super::address;
-use super::args::{self, CheckArgs, Command, DemoArgs, LineArgs, LookArgs, ReloadArgs, SimulateArgs, WhichArgs};
+use super::args::{
+    self, CheckArgs, Command, DemoArgs, DoctorArgs, LineArgs, LookArgs, ReloadArgs, SimulateArgs, WhichArgs,
+};
 use super::check;
 use super::client::{self, Answer};
 use super::demo::{self, DemoOptions, DemoSwitch};
+use super::doctor;
 use super::simulate::{self, SimulateOptions};
 use super::{groups, lines, reload, status};
 use crate::app::{self, Embedded};
@@ -51,6 +54,7 @@ fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Demo(args) => Ok(demo(&args)),
         Command::Check(args) => Ok(check(&args)),
         Command::Simulate(args) => Ok(simulate(&args)),
+        Command::Doctor(args) => doctor(&args),
         Command::Status(args) => look(&args, "/v1/status", |status: &Status, width| status::render(status, width)),
         Command::Lines(args) => look(&args, "/v1/lines", |all: &Vec<Line>, width| lines::render(all, width)),
         Command::Groups(args) => look(&args, "/v1/groups", |all: &Vec<Group>, width| groups::render(all, width)),
@@ -131,6 +135,13 @@ fn simulate(args: &SimulateArgs) -> ExitCode {
         json: args.json,
     };
     simulate::run(&plan, &options)
+}
+
+fn doctor(args: &DoctorArgs) -> Result<ExitCode, String> {
+    let report = doctor::run(args, &app::host(), width())?;
+    report.complaints.iter().for_each(|complaint| complain(complaint));
+    print(&report.output);
+    Ok(if report.fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn look<T: DeserializeOwned>(

@@ -8,6 +8,7 @@ pub mod check;
 pub mod client;
 pub mod command;
 pub mod demo;
+pub mod doctor;
 mod groups;
 pub mod interrupt;
 mod lines;

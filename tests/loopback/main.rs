@@ -20,6 +20,7 @@ mod check_faults;
 mod check_files;
 mod commands;
 mod connecting;
+mod doctor;
 mod framing;
 mod metrics;
 mod pairs;

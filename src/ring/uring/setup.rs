@@ -44,10 +44,27 @@ impl Config {
 
     /// One socket may bring 33 completions an enter, and as many sockets have their turn as are waited for, at most
     /// 64 here; on top of it come the sends. Past that size the kernel keeps completions aside, but ends multishots.
-    fn completion_entries(&self) -> u32 {
+    const fn completion_entries(&self) -> u32 {
         let turn = 33 * 64 + self.submission_entries() as usize;
-        (turn + 4 * self.connections).next_power_of_two().min(1 << 16) as u32
+        let wanted = (turn + 4 * self.connections).next_power_of_two();
+        if wanted < COMPLETION_ENTRIES_MAX { wanted as u32 } else { COMPLETION_ENTRIES_MAX as u32 }
     }
+
+    /// Bytes that the ring takes of RLIMIT_MEMLOCK, which the kernel counts in pages: submission entries of 64 bytes,
+    /// completions of 16 behind a header, and the array of lent receive buffers, 16 bytes each. What the buffers
+    /// themselves take is not counted. Kernel 6.18 refuses a ring for one page less.
+    pub const fn locked_bytes(&self) -> u64 {
+        let submissions = 64 * self.submission_entries() as u64;
+        let completions = 64 + 16 * self.completion_entries() as u64;
+        pages(submissions) + pages(completions) + pages(16 * self.receive_buffers as u64)
+    }
+}
+
+const COMPLETION_ENTRIES_MAX: usize = 1 << 16;
+
+/// Whole pages, in bytes.
+const fn pages(bytes: u64) -> u64 {
+    bytes.next_multiple_of(4096)
 }
 
 /// A ring that is made and filled but not enabled: it belongs to no thread yet.

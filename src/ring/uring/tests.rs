@@ -23,6 +23,13 @@ fn token(kind: Kind, slot: u32) -> Token {
     Token::new(kind, slot, 7)
 }
 
+/// The least RLIMIT_MEMLOCK under which a user without CAP_IPC_LOCK got a switch of one shard, to the page.
+#[test]
+fn locked_memory_is_what_the_kernel_was_seen_to_count() {
+    assert_eq!(Config::new(9_000, 1 << 20).locked_bytes(), 1_122_304);
+    assert_eq!(Config::new(1_000, 1 << 20).locked_bytes(), 204_800);
+}
+
 /// A ring and the completions that nobody has asked for yet.
 struct Driver {
     ring: Uring,
