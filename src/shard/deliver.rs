@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::post::{Letter, Post};
+use super::width::Width;
 use super::wire::Wire;
 use crate::frame::{Framing, Prefix, Scan, scan};
 use crate::ids::{GroupId, LineId, ShardId};
@@ -33,6 +34,7 @@ pub struct Delivery<'a> {
     pub memory_bytes: &'a mut u64,
     /// Where frames for another shard are put together.
     pub wire: &'a mut Vec<u8>,
+    pub width: &'a mut Width,
 }
 
 /// Bytes of one line and where they are.
@@ -246,7 +248,9 @@ impl Delivery<'_> {
             self.switch.tell_answer_bytes(to);
         }
         let wire = &mut self.wires[to as usize];
-        if !wire.dirty {
+        if wire.dirty {
+            self.width.joined();
+        } else {
             wire.dirty = true;
             self.dirty.push(to);
         }

@@ -169,6 +169,7 @@ impl<R: Ring> Shard<R> {
             holding: &mut self.holding,
             memory_bytes: &mut self.memory_bytes,
             wire: &mut self.wire_scratch,
+            width: &mut self.width,
         };
         (delivery, received)
     }

@@ -1,10 +1,11 @@
 //! How much a turn waits for before it begins.
 //!
 //! With deferred work an enter brings some 20 ready sockets, or as many as are waited for. Where
-//! many quiet lines send one small frame each, a wider turn gathers more of them into one send to
-//! the host and costs less a frame; where few lines talk, or much at a time, waiting only delays
-//! them. So a turn waits for more only if the last one was wide and its receives were small, and
-//! stops for a while when that did not make turns wider.
+//! many quiet lines send one small frame each to a few host lines, a wider turn gathers more of
+//! them into one send and costs less a frame; where few lines talk, or much at a time, or each
+//! feeds a line of its own, waiting only puts the switch and its peers out of step: they sleep in
+//! turns. So a turn waits for more only if the last one was wide, its receives small, and what
+//! they brought left together; and stops for a while when that did not make turns wider.
 
 use crate::time::Span;
 
@@ -12,13 +13,17 @@ use crate::time::Span;
 /// brings unasked.
 const WIDE: u32 = 16;
 
+/// Sends of a turn up to which the next one does not begin for their completions alone. With more
+/// the enter would also bring more sockets than it does unasked.
+const FEW_SENDS: u32 = 2;
+
 /// Bytes of a receive below which gathering pays.
 const SMALL_BYTES: u64 = 1024;
 
 /// The most receives that are waited for; the completion queue is made for as many.
 const RECEIVES_MAX: u32 = 64;
 
-/// How long they are waited for, from the enter on.
+/// How long more than one completion is waited for, from the enter on.
 const PATIENCE: Span = Span::from_micros(40);
 
 /// Turns in a row that waiting did not widen by a twentieth, after which it is given up.
@@ -32,6 +37,8 @@ const PAUSE_TURNS: u16 = 256;
 pub struct Width {
     receives: u32,
     bytes: u64,
+    /// Runs that joined others of the turn on their way out.
+    joined: u32,
     sends: u32,
     /// Receives of the last turn that nothing was waited for.
     unasked: u32,
@@ -48,14 +55,26 @@ pub struct Wanted {
     pub patience: Span,
 }
 
-/// Nothing but the first thing that happens.
-const ANY: Wanted = Wanted { completions: 1, patience: Span::ZERO };
+/// One thing that happens. A send completes as soon as it is submitted; a turn for the books of
+/// a lone frame's send would cost as much as the frame, so the next frame is waited for a little.
+const fn any_besides(sends: u32) -> Wanted {
+    if sends == 0 || sends > FEW_SENDS {
+        return Wanted { completions: 1, patience: Span::ZERO };
+    }
+    Wanted { completions: sends + 1, patience: PATIENCE }
+}
 
 impl Width {
     #[inline]
     pub fn received(&mut self, bytes: i32) {
         self.receives += 1;
         self.bytes += bytes.max(0) as u64;
+    }
+
+    /// A run joined what leaves in the same send.
+    #[inline]
+    pub fn joined(&mut self) {
+        self.joined += 1;
     }
 
     /// A send is given to the next enter. Most complete within it and would end the wait.
@@ -69,11 +88,12 @@ impl Width {
         let turn = std::mem::take(&mut self.receives);
         let bytes = std::mem::take(&mut self.bytes);
         let sends = std::mem::take(&mut self.sends);
+        let gathers = std::mem::take(&mut self.joined) >= turn / 2;
         self.judge(turn);
-        self.asked = turn >= WIDE && bytes < SMALL_BYTES * u64::from(turn) && self.pause == 0;
+        self.asked = turn >= WIDE && gathers && bytes < SMALL_BYTES * u64::from(turn) && self.pause == 0;
         self.pause = self.pause.saturating_sub(1);
         if !self.asked {
-            return ANY;
+            return any_besides(sends);
         }
         Wanted { completions: sends + RECEIVES_MAX.min(2 * turn), patience: PATIENCE }
     }
@@ -99,16 +119,20 @@ mod tests {
     use super::*;
 
     fn turn(width: &mut Width, receives: u32, bytes: i32) -> Wanted {
-        (0..receives).for_each(|_| width.received(bytes));
+        for _ in 0..receives {
+            width.received(bytes);
+            width.joined();
+        }
         width.wanted()
     }
 
     #[test]
     fn few_receives_or_large_ones_wait_for_nothing() {
         let mut width = Width::default();
-        assert_eq!(turn(&mut width, 0, 0), ANY);
-        assert_eq!(turn(&mut width, 15, 200), ANY);
-        assert_eq!(turn(&mut width, 40, 4096), ANY);
+        assert_eq!(turn(&mut width, 0, 0), any_besides(0));
+        width.sent();
+        assert_eq!(turn(&mut width, 15, 200), Wanted { completions: 2, patience: PATIENCE });
+        assert_eq!(turn(&mut width, 40, 4096), any_besides(0));
     }
 
     #[test]
@@ -120,11 +144,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_that_feed_a_line_each_wait_for_nothing() {
+        let mut width = Width::default();
+        (0..40).for_each(|_| width.received(200));
+        (0..40).for_each(|_| width.sent());
+        assert_eq!(width.wanted(), Wanted { completions: 1, patience: Span::ZERO });
+    }
+
+    #[test]
     fn what_does_not_widen_is_given_up_for_a_while_and_tried_again() {
         let mut width = Width::default();
         let mut asked = 0;
         for _ in 0..2 * (u32::from(PAUSE_TURNS) + u32::from(VAIN_TURNS)) {
-            asked += u32::from(turn(&mut width, 20, 200) != ANY);
+            asked += u32::from(turn(&mut width, 20, 200) != any_besides(0));
         }
         assert!((16..=20).contains(&asked), "{asked}");
     }
@@ -133,6 +165,6 @@ mod tests {
     fn what_widens_is_kept_up() {
         let mut width = Width::default();
         turn(&mut width, 20, 200);
-        assert!((0..1000).all(|_| turn(&mut width, 40, 200) != ANY));
+        assert!((0..1000).all(|_| turn(&mut width, 40, 200) != any_besides(0)));
     }
 }
