@@ -54,6 +54,23 @@ reasons! {
 }
 
 reasons! {
+    /// Why a station got its frame back as a rejected message (`rejects_made_total{reason}`), and
+    /// the key of `station_rejects` that has the code for it.
+    Rejected {
+        /// Nobody has the destination station.
+        Unknown => "unknown",
+        /// The destination station has no line up.
+        Dead => "dead",
+        /// The header's first byte is not 46.
+        HeaderLength => "header_length",
+        /// `station_strict`: the version is neither 1 nor 2.
+        Version => "version",
+        /// `station_strict`: the header's total length is not that of the frame.
+        TotalLength => "total_length",
+    }
+}
+
+reasons! {
     /// Why bytes never became a frame (`frames_malformed_total{reason}`); the connection is closed.
     Malformed {
         LengthDigits => "length_digits",

@@ -10,6 +10,7 @@ use super::effective::{
 use super::plan::{Admin, Limits, LogFormat, Profile, Second, Side, Timers, TpduAnswers};
 use super::timers::TIMERS;
 use super::written::{duration, size};
+use crate::reason::Rejected;
 
 /// Writes the whole of it.
 pub fn dump(configuration: &Configuration) -> String {
@@ -50,7 +51,7 @@ fn list<T>(items: impl IntoIterator<Item = T>, write: impl Fn(T) -> String) -> S
 
 fn table(items: impl IntoIterator<Item = (&'static str, String)>) -> String {
     let items: Vec<String> = items.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    format!("{{ {} }}", items.join(", "))
+    if items.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", items.join(", ")) }
 }
 
 fn switch(configuration: &Configuration, out: &mut String) {
@@ -129,9 +130,11 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
             key("tpdu_digits", digits.to_string());
             key("guard", "false".to_owned());
         }
-        HeaderConfiguration::Station { own } => {
-            key("station", list(own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
-            key("station_strict", "false".to_owned());
+        HeaderConfiguration::Station(ways) => {
+            key("station", list(&ways.own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
+            key("station_strict", ways.strict.to_string());
+            let codes = Rejected::ALL.iter().filter_map(|reason| Some((reason.name(), ways.rejects.of(*reason)?)));
+            key("station_rejects", table(codes.map(|(reason, code)| (reason, text(&code.to_string())))));
         }
     }
 }
@@ -227,6 +230,8 @@ id = "station"
 profile = "institution"
 header = "station"
 station = ["A\"B", "00010344"]
+station_strict = true
+station_rejects = { total_length = "00035", unknown = "00045" }
 line = [{ connect = "10.0.0.1:2" }]
 [[member]]
 id = "one"
@@ -303,6 +308,7 @@ to = ["one"]
             "header = \"tpdu\"\n",
             "header = \"station\"\n",
             "station = [\"1\"]\n",
+            "station_rejects = { dead = \"00046\" }\n",
             "allow = [\"10.0.0.1\"]\n",
             "listen = \"127.0.0.1:1\"\n",
             "connect = \"10.0.0.1:1\"\n",

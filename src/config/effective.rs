@@ -8,11 +8,11 @@ use super::endpoint::{Bare, Directory, GroupName};
 use super::model::{self, Given, Model, SecondWord};
 use super::names::LineNames;
 use super::plan::{
-    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, TpduAnswers,
+    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Second, Settings, Side, StationWays, Tier,
+    Timers, TpduAnswers,
 };
 use super::timers::{DRAIN_WITHIN, TIMERS, settled};
 use crate::frame::Framing;
-use crate::message::station::StationId;
 use crate::time::Span;
 
 /// What a configuration takes from the host where it says nothing; this module reads neither.
@@ -53,7 +53,7 @@ pub struct MemberConfiguration {
 pub enum HeaderConfiguration {
     None,
     Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool },
-    Station { own: Vec<StationId> },
+    Station(StationWays),
 }
 
 impl HeaderConfiguration {
@@ -61,7 +61,7 @@ impl HeaderConfiguration {
         match self {
             Self::None => Header::None,
             Self::Tpdu { .. } => Header::Tpdu,
-            Self::Station { .. } => Header::Station,
+            Self::Station(_) => Header::Station,
         }
     }
 }
@@ -167,7 +167,11 @@ fn header(written: &model::Member) -> HeaderConfiguration {
             answers: written.tpdu.sound_or(TpduAnswers::Auto),
             digits: written.tpdu_digits.sound_or(false),
         },
-        Header::Station => HeaderConfiguration::Station { own: values(&written.station) },
+        Header::Station => HeaderConfiguration::Station(StationWays {
+            own: values(&written.station),
+            strict: written.station_strict.sound_or(false),
+            rejects: written.station_rejects.sound_or(RejectCodes::default()),
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, Profile, Tier, TpduAnswers};
+use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Tier, TpduAnswers};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
 use crate::message::station::StationId;
@@ -117,12 +117,13 @@ pub struct Member {
     pub tpdu: Given<TpduAnswers>,
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
-    /// Only ever `false`, `never`, `keep`, `false`: the other values are not built.
+    /// Only ever `false`, `never`, `keep`: the other values are not built.
     pub guard: Given<bool>,
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
     pub station_strict: Given<bool>,
     pub station: Given<Vec<At<StationId>>>,
+    pub station_rejects: Given<RejectCodes>,
     pub timers: WrittenTimers,
     pub limits: WrittenLimits,
     pub lines: Given<Vec<Line>>,

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::allowlist::Allowlist;
 use crate::frame::Framing;
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
-use crate::message::station::StationId;
+use crate::message::station::{RejectCode, StationId};
+use crate::reason::Rejected;
 use crate::time::Span;
 
 /// Everything the switch runs by, until the next reload.
@@ -237,9 +238,27 @@ pub enum Ways {
     },
     Tpdu(Box<TpduWays>),
     /// By the destination station; the source must be one of the sender's own.
-    Station {
-        own: Vec<StationId>,
-    },
+    Station(Box<StationWays>),
+}
+
+/// What the switch knows of a member with station ids.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StationWays {
+    pub own: Vec<StationId>,
+    /// The header's version and total length must be right, too.
+    pub strict: bool,
+    pub rejects: RejectCodes,
+}
+
+/// The codes under which a member gets back what cannot be delivered; without a code a frame is
+/// only dropped and counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RejectCodes(pub [Option<RejectCode>; Rejected::COUNT]);
+
+impl RejectCodes {
+    pub fn of(&self, reason: Rejected) -> Option<RejectCode> {
+        self.0[reason.index()]
+    }
 }
 
 /// What the switch knows of a member that speaks TPDU.

@@ -14,6 +14,7 @@ pub enum Section {
     LineLimits,
     Route,
     Match,
+    StationRejects,
 }
 
 impl Section {
@@ -29,6 +30,7 @@ impl Section {
             Self::LineLimits => "the limits of a line",
             Self::Route => "a route",
             Self::Match => "match",
+            Self::StationRejects => "station_rejects",
         }
     }
 }
@@ -64,8 +66,6 @@ const UNBUILT: &[Unbuilt] = &[
     value("guard", "true", "write `false` or leave it out"),
     value("resend", "unacked", "write `never` or leave it out"),
     value("on_line_loss", "reset_group", "write `keep` or leave it out"),
-    value("station_strict", "true", "write `false` or leave it out"),
-    key(Section::Member, "station_rejects"),
 ];
 
 impl Unbuilt {

@@ -102,7 +102,7 @@ fn header_of(ways: &Ways) -> Header {
     match ways {
         Ways::Nowhere | Ways::Pair { .. } => Header::None,
         Ways::Tpdu(_) => Header::Tpdu,
-        Ways::Station { .. } => Header::Station,
+        Ways::Station(_) => Header::Station,
     }
 }
 

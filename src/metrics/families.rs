@@ -8,7 +8,7 @@ use prometheus_client::registry::Unit;
 
 use super::snapshot::{GroupFacts, LineFacts};
 use super::{Distribution, Labels, Snapshot};
-use crate::reason::{Closed, Drop, Malformed, Refusal};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
 use crate::shared::counters::{Cold, Hot};
 use crate::shared::status::LineState;
 
@@ -48,7 +48,6 @@ const COLD: &[(&str, &str, Cold)] = &[
 const ANNOUNCED: &[(&str, &str)] = &[
     ("answers_resent", "Answers sent again over another line after theirs broke (not built yet)"),
     ("answers_resend_failed", "Answers that could not be sent again, by reason (not built yet)"),
-    ("rejects_made", "Rejected messages made for stations, by reason (not built yet)"),
 ];
 
 /// Writes the families of one snapshot.
@@ -79,6 +78,10 @@ impl<'e, 's> Families<'e, 's> {
         let drops = Drop::ALL.iter().map(|reason| reason.name());
         self.by_reason("frames_dropped", "Whole frames received that went nowhere", drops, |line| {
             &line.counts.dropped
+        })?;
+        let rejects = Rejected::ALL.iter().map(|reason| reason.name());
+        self.by_reason("rejects_made", "Rejected messages made for frames of the line", rejects, |line| {
+            &line.counts.rejected
         })?;
         let malformed = Malformed::ALL.iter().map(|reason| reason.name());
         self.by_reason("frames_malformed", "Bytes that never became a frame", malformed, |line| {

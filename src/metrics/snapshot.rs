@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Distribution, Labels};
 use crate::config::plan::{Flow, Tier};
-use crate::reason::{Closed, Drop, Malformed, Refusal};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
 use crate::shared::counters::{Cold, Hot};
 use crate::shared::status::{Cause, LineState};
 use crate::time::{Instant, Span};
@@ -91,6 +91,7 @@ pub struct LineCounts {
     pub hot: [u64; Hot::COUNT],
     pub cold: [u64; Cold::COUNT],
     pub dropped: [u64; Drop::COUNT],
+    pub rejected: [u64; Rejected::COUNT],
     pub malformed: [u64; Malformed::COUNT],
     pub refused: [u64; Refusal::COUNT],
     pub closed: [u64; Closed::COUNT],

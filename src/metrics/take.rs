@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::snapshot::{GroupFacts, LineCounts, LineFacts, LinePlace, NumberFacts, ShardFacts, Snapshot, SwitchFacts};
 use super::{Distribution, KnownLine, KnownLines};
 use crate::config::plan::{Group, Plan, Tier};
-use crate::reason::{Closed, Drop, Malformed, Refusal};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
 use crate::shared::counters::{Cold, Hot, LineCounters, ShardCounters};
 use crate::shared::group_table::{GroupTable, Set};
 use crate::shared::published::{GroupShared, Published, World};
@@ -91,6 +91,7 @@ fn counts(counters: &LineCounters) -> LineCounts {
         hot: array::from_fn(|at| counters.hot(Hot::ALL[at])),
         cold: array::from_fn(|at| counters.cold(Cold::ALL[at])),
         dropped: array::from_fn(|at| counters.dropped(Drop::ALL[at])),
+        rejected: array::from_fn(|at| counters.rejected(Rejected::ALL[at])),
         malformed: array::from_fn(|at| counters.malformed(Malformed::ALL[at])),
         refused: array::from_fn(|at| counters.refused(Refusal::ALL[at])),
         closed: array::from_fn(|at| counters.closed(Closed::ALL[at])),

@@ -7,6 +7,7 @@ use super::wire::Wire;
 use crate::frame::{Framing, Prefix, Scan, scan};
 use crate::ids::{GroupId, LineId, ShardId};
 use crate::limits::{RUN_BYTES_MIN, RUN_ONE_FRAME_BYTES_MIN};
+use crate::message::station::rejection;
 use crate::reason::{Drop, Malformed};
 use crate::ring::{BufferId, Chunks};
 use crate::shared::counters::{Cold, Hot, LineCounters, ShardCounters};
@@ -15,7 +16,7 @@ use crate::switch::Switch;
 use crate::switch::group::Held;
 use crate::switch::group::pick::{Pick, Purpose};
 use crate::switch::line::outbox::Run;
-use crate::switch::step::{Fate, Forward, Kind, Place, Step};
+use crate::switch::step::{Fate, Forward, Kind, Place, Reject, Step};
 use crate::time::Instant;
 
 /// Everything that moving a frame touches, borrowed apart from the ring's received bytes.
@@ -104,6 +105,10 @@ impl Delivery<'_> {
                     self.hold_new(slot, group, frame, bytes.bytes, arrived);
                 }
                 Fate::Drop(reason) => self.drop_new(slot, reason, u64::from(step.frames)),
+                Fate::Reject(reject) => {
+                    let bytes = source.part(at, step.len);
+                    self.reject_new(slot, reject, bytes.bytes, arrived);
+                }
             }
             tally.frames += u64::from(step.frames);
             at += step.len;
@@ -277,6 +282,39 @@ impl Delivery<'_> {
         count_drop(&line.shared.counters, reason, frames);
     }
 
+    /// The frame is dropped and goes back to its sender behind a header with a reject code. Where
+    /// there is no room for that it is only dropped.
+    #[cold]
+    fn reject_new(&mut self, slot: u32, reject: Reject, bytes: &[u8], arrived: Instant) {
+        self.drop_new(slot, reject.drop, 1);
+        let plan = &self.switch.lines[slot as usize].plan;
+        let (origin, data) = (plan.id, &bytes[plan.framing.prefix.bytes()..]);
+        let Some(head) = rejection(data, reject.code) else { return };
+        let mut prefix = [0; 4];
+        let framing = self.switch.framing_of(reject.group);
+        let prefix = &mut prefix[..framing.prefix.bytes()];
+        framing.prefix.write(head.len() + data.len(), prefix);
+        let parts = [&*prefix, &head, data];
+        let bytes = parts.iter().map(|part| part.len() as u32).sum();
+        let run = Run { origin, kind: Kind::Reject, frames: 1, bytes, arrived, deadline: Instant::NEVER };
+        match reject.to.place {
+            Place::Here(to) => {
+                let index = self.wires[to as usize].connection.expect("a line that is picked has a connection");
+                if self.connections[index as usize].queue.append(self.chunks, &parts).is_err() {
+                    return;
+                }
+                self.queued(to, run);
+            }
+            Place::There(shard) if self.post.is_congested(shard) => return,
+            Place::There(shard) => {
+                let letter = Letter { to: reject.to.line, group: reject.group, run, settles: false };
+                self.post.send(shard, letter, &parts);
+            }
+            Place::Nowhere => return,
+        }
+        self.switch.lines[slot as usize].shared.counters.add_rejected(reject.reason);
+    }
+
     /// An answer whose group has no line up waits for one.
     fn hold_new(&mut self, slot: u32, group: GroupId, frame: Forward, bytes: &[u8], arrived: Instant) {
         let line = &mut self.switch.lines[slot as usize];
@@ -366,7 +404,7 @@ impl Delivery<'_> {
                 self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], begun);
             }
         }
-        if run.kind == Kind::Probe {
+        if matches!(run.kind, Kind::Probe | Kind::Reject) {
             return;
         }
         ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_out, u64::from(run.frames));

@@ -26,6 +26,7 @@ impl Letter {
             Kind::Pair => 0,
             Kind::Request => 1,
             Kind::Answer => 2,
+            Kind::Reject => 3,
             Kind::Probe => unreachable!("a probe is made where it is sent"),
         };
         let settles = if self.settles { SETTLES } else { 0 };
@@ -41,7 +42,8 @@ impl Letter {
         let kind = match head[0] & 0x7f {
             0 => Kind::Pair,
             1 => Kind::Request,
-            _ => Kind::Answer,
+            2 => Kind::Answer,
+            _ => Kind::Reject,
         };
         let run = Run {
             origin: LineId(head[1] as u32),

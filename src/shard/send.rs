@@ -168,6 +168,7 @@ impl<R: Ring> Shard<R> {
                     probes += u64::from(run.frames);
                     continue;
                 }
+                Kind::Reject => continue, // our own: the books of its frame were closed when it was made
                 Kind::Pair | Kind::Request => Hot::RequestsForwarded,
                 Kind::Answer => Hot::AnswersForwarded,
             };

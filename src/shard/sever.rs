@@ -141,7 +141,7 @@ impl<R: Ring> Shard<R> {
             }
             let begun = u32::from(start > at);
             let rest = Run { bytes: (end - start) as u32, frames: run.frames - begun, ..run };
-            if rest.frames > 0 && rest.kind != FrameKind::Probe {
+            if rest.frames > 0 && !matches!(rest.kind, FrameKind::Probe | FrameKind::Reject) {
                 self.redirect_each(carried.group, carried.framing, rest, &bytes[start..end]);
             }
             at = end;
@@ -150,7 +150,7 @@ impl<R: Ring> Shard<R> {
 
     /// The frame in the middle of which the line broke.
     fn settle_begun(&mut self, group: crate::ids::GroupId, run: Run, whole: Option<&[u8]>, left: u32) {
-        if run.kind == FrameKind::Probe {
+        if matches!(run.kind, FrameKind::Probe | FrameKind::Reject) {
             return;
         }
         let one = Run { frames: 1, bytes: left, ..run };

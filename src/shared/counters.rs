@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam::utils::CachePadded;
 
-use crate::reason::{Closed, Drop, Malformed, Refusal};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
 
 macro_rules! cells {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)* }) => {
@@ -71,6 +71,7 @@ pub struct LineCounters {
     elsewhere: CachePadded<[AtomicU64; Hot::COUNT]>,
     cold: [AtomicU64; Cold::COUNT],
     dropped: [AtomicU64; Drop::COUNT],
+    rejected: [AtomicU64; Rejected::COUNT],
     malformed: [AtomicU64; Malformed::COUNT],
     refused: [AtomicU64; Refusal::COUNT],
     closed: [AtomicU64; Closed::COUNT],
@@ -105,6 +106,11 @@ impl LineCounters {
         self.dropped[reason.index()].fetch_add(n, Relaxed); // Relaxed: a statistic
     }
 
+    /// A rejected message was made for a frame of this line.
+    pub fn add_rejected(&self, reason: Rejected) {
+        self.rejected[reason.index()].fetch_add(1, Relaxed); // Relaxed: a statistic
+    }
+
     pub fn add_malformed(&self, reason: Malformed) {
         self.malformed[reason.index()].fetch_add(1, Relaxed); // Relaxed: a statistic
     }
@@ -128,6 +134,10 @@ impl LineCounters {
 
     pub fn dropped(&self, reason: Drop) -> u64 {
         self.dropped[reason.index()].load(Relaxed)
+    }
+
+    pub fn rejected(&self, reason: Rejected) -> u64 {
+        self.rejected[reason.index()].load(Relaxed)
     }
 
     pub fn malformed(&self, reason: Malformed) -> u64 {

@@ -125,7 +125,7 @@ impl Relay {
         match &group.ways {
             Ways::Nowhere => panic!("a frame of {} that leads nowhere", group.member_name),
             Ways::Pair { to } => self.pass(group.answers, *to, None, data),
-            Ways::Station { .. } => {
+            Ways::Station(_) => {
                 let to = StationHeader::read(&data).unwrap().destination;
                 self.pass(data[48] == b'1', self.plan.stations[&to], None, data);
             }

@@ -63,7 +63,7 @@ fn role(plan: &Plan, group: &Group) -> Option<Role> {
             let targets = tpdu.routes.iter().flat_map(|route| route.to.clone()).collect();
             (Header::Tpdu, niis(&tpdu.routes).into_iter().map(|nii| Way::Tpdu { nii }).collect(), targets)
         }
-        Ways::Station { own } => (Header::Station, station_ways(plan, group.id, own), Vec::new()),
+        Ways::Station(ways) => (Header::Station, station_ways(plan, group.id, &ways.own), Vec::new()),
     };
     let answers = group.answers || header == Header::Station;
     let within = targets.iter().filter_map(|&id| plan.group(id)).map(|target| target.timers.answer_within);

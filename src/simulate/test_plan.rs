@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, Second, Settings, Side, Tier, Timers,
-    TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Second, Settings, Side,
+    StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -88,7 +88,7 @@ impl TestPlan {
             header: match ways {
                 Ways::Nowhere | Ways::Pair { .. } => Header::None,
                 Ways::Tpdu(_) => Header::Tpdu,
-                Ways::Station { .. } => Header::Station,
+                Ways::Station(_) => Header::Station,
             },
             ways,
             answers,
@@ -142,8 +142,8 @@ impl TestPlan {
         let id = |text| StationId::from_text(text).unwrap();
         let lines = Lines { profile: Profile::Institution, framing: ASCII4, ..TWO_LISTENING };
         Self::new()
-            .member("east", lines, Ways::Station { own: vec![id("48410000")] }, false)
-            .member("west", lines, Ways::Station { own: vec![id("00010344")] }, false)
+            .member("east", lines, station(id("48410000")), false)
+            .member("west", lines, station(id("00010344")), false)
             .build(&[(id("48410000"), 0), (id("00010344"), 1)])
     }
 }
@@ -170,6 +170,10 @@ pub fn pair() -> Plan {
         .member("channel", channel, Ways::Pair { to: GroupId(1) }, false)
         .member("merchant", merchant, Ways::Pair { to: GroupId(0) }, true)
         .build(&[])
+}
+
+fn station(own: StationId) -> Ways {
+    Ways::Station(Box::new(StationWays { own: vec![own], strict: false, rejects: RejectCodes::default() }))
 }
 
 pub fn tpdu(routes: &[(&[u16], u32)]) -> Ways {

@@ -2,7 +2,8 @@
 
 use crate::frame::Prefix;
 use crate::ids::{GroupId, LineId, ShardId};
-use crate::reason::{Drop, Malformed};
+use crate::message::station::RejectCode;
+use crate::reason::{Drop, Malformed, Rejected};
 use crate::time::Instant;
 
 /// One decision over the front of some bytes: a frame, or a run of frames with one fate.
@@ -26,6 +27,8 @@ pub enum Fate {
         frame: Forward,
     },
     Drop(Drop),
+    /// Dropped, and a rejected message goes back to the station that sent it.
+    Reject(Reject),
     /// The destination is full: the line is not read until it takes bytes again.
     Blocked(GroupId),
     /// The rest is the beginning of a frame of `needed` bytes.
@@ -33,6 +36,18 @@ pub enum Fate {
         needed: usize,
     },
     Malformed(Malformed),
+}
+
+/// A frame that its sender gets back.
+#[derive(Clone, Copy, Debug)]
+pub struct Reject {
+    /// The fate of the frame itself.
+    pub drop: Drop,
+    pub reason: Rejected,
+    pub code: RejectCode,
+    /// The group of the sending station, and the line of it that the rejected message leaves by.
+    pub group: GroupId,
+    pub to: Target,
 }
 
 /// What a frame is to the switch.
@@ -45,6 +60,8 @@ pub enum Kind {
     Answer,
     /// Our own: never forwarded, never held.
     Probe,
+    /// A rejected message, our own likewise.
+    Reject,
 }
 
 /// Where a frame or a run of frames goes and what is changed on the way.

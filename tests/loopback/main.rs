@@ -33,5 +33,6 @@ mod requests;
 mod simplex;
 mod split_frames;
 mod station;
+mod station_rejects;
 mod stopping;
 mod tpdu;

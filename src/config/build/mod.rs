@@ -205,10 +205,10 @@ fn plan_groups(
 fn stations(configuration: &Configuration, groups: &BTreeMap<GroupName, GroupId>) -> BTreeMap<StationId, GroupId> {
     let mut stations = BTreeMap::new();
     for member in &configuration.members {
-        let HeaderConfiguration::Station { own } = &member.header else { continue };
+        let HeaderConfiguration::Station(ways) = &member.header else { continue };
         let names = member_groups(member);
         let main = names.iter().find(|name| name.group == MAIN_GROUP).unwrap_or(&names[0]);
-        stations.extend(own.iter().map(|station| (*station, groups[main])));
+        stations.extend(ways.own.iter().map(|station| (*station, groups[main])));
     }
     stations
 }

@@ -8,7 +8,8 @@ use super::Built;
 use crate::config::plan::{Group, Header, Line, Plan, Side, Ways};
 use crate::config::testing::{EXAMPLE, built, built_after};
 use crate::ids::{LineId, ShardId};
-use crate::message::station::StationId;
+use crate::message::station::{RejectCode, StationId};
+use crate::reason::Rejected;
 use crate::time::{Instant, Span};
 
 fn line<'p>(plan: &'p Plan, name: &str) -> &'p Line {
@@ -129,6 +130,8 @@ id = "one"
 profile = "institution"
 header = "station"
 station = ["A1", "A2"]
+station_strict = true
+station_rejects = { unknown = "00045" }
 line = [{ connect = "10.0.0.1:1", group = "x" }, { connect = "10.0.0.1:2" }]
 [[member]]
 id = "other"
@@ -142,7 +145,10 @@ line = [{ connect = "10.0.0.1:3", group = "only" }]
     assert_eq!(plan.stations[&station("A2")], group(&plan, "one", "main").id);
     assert_eq!(plan.stations[&station("B")], group(&plan, "other", "only").id);
     let own = vec![station("A1"), station("A2")];
-    assert_eq!(group(&plan, "one", "x").ways, Ways::Station { own });
+    let Ways::Station(ways) = &group(&plan, "one", "x").ways else { panic!("stations") };
+    assert_eq!((&ways.own, ways.strict), (&own, true));
+    assert_eq!(ways.rejects.of(Rejected::Unknown), RejectCode::from_text("00045"));
+    assert_eq!(ways.rejects.of(Rejected::Dead), None);
 }
 
 /// A pair of members with these many lines each, on four shards.

@@ -65,7 +65,7 @@ impl RouteMap {
     pub fn ways(&self, member: &MemberConfiguration, group: GroupId) -> Ways {
         match &member.header {
             HeaderConfiguration::None => self.counterpart(group).map_or(Ways::Nowhere, |to| Ways::Pair { to }),
-            HeaderConfiguration::Station { own } => Ways::Station { own: own.clone() },
+            HeaderConfiguration::Station(ways) => Ways::Station(Box::new(ways.clone())),
             HeaderConfiguration::Tpdu { ids, answers, digits } => Ways::Tpdu(Box::new(TpduWays {
                 ids: ids.clone(),
                 answers: *answers,

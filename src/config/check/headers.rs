@@ -53,7 +53,7 @@ fn keys_of_another_header(member: &Member, header: Header, findings: &mut Findin
     }
 }
 
-fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 6] {
+fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 7] {
     [
         ("tpdu", member.tpdu.place(), Header::Tpdu),
         ("tpdu_ids", member.tpdu_ids.place(), Header::Tpdu),
@@ -61,6 +61,7 @@ fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 6] {
         ("guard", member.guard.place(), Header::Tpdu),
         ("station", member.station.place(), Header::Station),
         ("station_strict", member.station_strict.place(), Header::Station),
+        ("station_rejects", member.station_rejects.place(), Header::Station),
     ]
 }
 

@@ -201,13 +201,6 @@ fn what_is_not_built_is_refused_by_its_name() {
         "\"tv\"\non_line_loss = \"reset_group\"",
         &["4:16: `on_line_loss` = `reset_group` is not built yet"],
     );
-    refused(
-        STATION,
-        "\"station\"",
-        "\"station\"\nstation_strict = true",
-        &["5:18: `station_strict` = `true` is not built yet"],
-    );
-    refused(STATION, "\"station\"", "\"station\"\nstation_rejects = {}", &["5:1: `station_rejects` is not built yet"]);
     refused(PAIR, "[[route]]", "[switch]\nstate = \"/var/lib\"\n[[route]]", &["11:1: `state` is not built yet"]);
 }
 
@@ -217,6 +210,29 @@ fn the_values_that_change_nothing_are_accepted() {
     assert_eq!(faults(&text), [""; 0]);
     assert_eq!(faults(&TPDU.replacen("\"tpdu\"", "\"tpdu\"\nguard = false", 1)), [""; 0]);
     assert_eq!(faults(&STATION.replacen("\"station\"", "\"station\"\nstation_strict = false", 1)), [""; 0]);
+    assert_eq!(faults(&STATION.replacen("\"station\"", "\"station\"\nstation_rejects = {}", 1)), [""; 0]);
+}
+
+#[test]
+fn reject_codes_are_five_digits_under_a_known_reason() {
+    let with = |rejects: &str| format!("\"station\"\nstation_rejects = {rejects}");
+    refused(
+        STATION,
+        "\"station\"",
+        &with("{ unknown = \"45\", dead = \"00000\", unknwon = \"00045\" }"),
+        &[
+            "5:31: `unknown`: `45` is no reject code: write five digits",
+            "5:44: `dead`: `00000` is no reject code",
+            "5:53: unknown key `unknwon`; did you mean `unknown`?",
+        ],
+    );
+    refused(STATION, "\"station\"", &with("\"00045\""), &["5:19: `station_rejects`: write a table"]);
+    refused(
+        PAIR,
+        "\"tv\"",
+        "\"tv\"\nstation_rejects = {}",
+        &["4:19: `station_rejects` goes with header `station`, and member `one` has `none`"],
+    );
 }
 
 #[test]

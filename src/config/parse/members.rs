@@ -4,9 +4,10 @@ use super::reader::{PlacedTable, Reader};
 use super::{scalar, sections};
 use crate::config::fault::At;
 use crate::config::model::{Given, Line, Member, OnLineLoss, Resend, Route, SecondWord};
-use crate::config::plan::{Flow, Header, Profile, Tier, TpduAnswers};
+use crate::config::plan::{Flow, Header, Profile, RejectCodes, Tier, TpduAnswers};
 use crate::config::unbuilt::Section;
 use crate::frame::Prefix;
+use crate::reason::Rejected;
 
 pub fn member<'a>(reader: &mut Reader<'a, '_, '_>, (place, table): PlacedTable<'a>) -> Member {
     let mut reader = reader.inner(Section::Member, table);
@@ -31,12 +32,34 @@ pub fn member<'a>(reader: &mut Reader<'a, '_, '_>, (place, table): PlacedTable<'
         on_line_loss: reader.word("on_line_loss", &[("keep", OnLineLoss::Keep)]),
         station_strict: reader.read("station_strict", scalar::truth),
         station: reader.list("station", scalar::station),
+        station_rejects: station_rejects(&mut reader),
         timers: sections::timers(&mut reader),
         limits: sections::limits(&mut reader),
         lines: lines(&mut reader),
     };
     reader.finish();
     member
+}
+
+/// A code for each reason; a bad one makes the table bad, and is named itself.
+fn station_rejects(reader: &mut Reader<'_, '_, '_>) -> Given<RejectCodes> {
+    let table = match reader.table("station_rejects") {
+        Given::Absent => return Given::Absent,
+        Given::Bad(place) => return Given::Bad(place),
+        Given::Here(table) => table,
+    };
+    let mut inner = reader.inner(Section::StationRejects, table.value);
+    let mut codes = RejectCodes::default();
+    let mut bad = false;
+    for reason in Rejected::ALL {
+        match inner.read(reason.name(), scalar::reject_code) {
+            Given::Absent => {}
+            Given::Bad(_) => bad = true,
+            Given::Here(code) => codes.0[reason.index()] = Some(code.value),
+        }
+    }
+    inner.finish();
+    if bad { Given::Bad(table.place) } else { Given::Here(At { value: codes, place: table.place }) }
 }
 
 fn lines(reader: &mut Reader<'_, '_, '_>) -> Given<Vec<Line>> {

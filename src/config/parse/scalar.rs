@@ -8,7 +8,7 @@ use toml::de::DeValue;
 
 use crate::config::model::{Bind, Endpoint};
 use crate::config::plan::Admin;
-use crate::message::station::StationId;
+use crate::message::station::{RejectCode, StationId};
 use crate::time::Span;
 
 /// What one value yields: itself, or what the operator should write.
@@ -232,6 +232,14 @@ pub fn station(value: &DeValue<'_>) -> Converted<StationId> {
     let text = text(value)?;
     StationId::from_text(text)
         .ok_or_else(|| format!("`{text}` is no station id: write 1 to 11 visible ASCII characters, no blanks"))
+}
+
+/// Five digits, not all of them `0`.
+pub fn reject_code(value: &DeValue<'_>) -> Converted<RejectCode> {
+    let text = text(value)?;
+    RejectCode::from_text(text).ok_or_else(|| {
+        format!("`{text}` is no reject code: write five digits between quotes, as in \"00045\"; 00000 means none")
+    })
 }
 
 /// `member` or `member/group`.

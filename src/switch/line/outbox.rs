@@ -84,7 +84,7 @@ impl Outbox {
         debug_assert!(run.bytes > 0);
         match run.kind {
             Kind::Answer => self.answer_bytes += u64::from(run.bytes),
-            Kind::Pair | Kind::Request | Kind::Probe => self.request_bytes += u64::from(run.bytes),
+            Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes += u64::from(run.bytes),
         }
         self.frames += u64::from(run.frames);
         if run.deadline != Instant::NEVER && self.earliest_deadline.is_none_or(|earliest| run.deadline < earliest) {
@@ -147,7 +147,7 @@ impl Outbox {
     fn forget(&mut self, run: &Run) {
         match run.kind {
             Kind::Answer => self.answer_bytes -= u64::from(run.bytes),
-            Kind::Pair | Kind::Request | Kind::Probe => self.request_bytes -= u64::from(run.bytes),
+            Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes -= u64::from(run.bytes),
         }
         self.frames -= u64::from(run.frames);
     }

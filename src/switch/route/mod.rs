@@ -54,7 +54,7 @@ impl Switch {
                 self.pair_step(incoming, to, bytes)
             }
             Ways::Tpdu(_) => self.tpdu_step(incoming, bytes),
-            Ways::Station { .. } => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
+            Ways::Station(_) => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
             Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
         }
     }
@@ -84,7 +84,7 @@ impl Switch {
     pub fn has_several_destinations(&self, slot: u32) -> bool {
         match &self.group(self.lines[slot as usize].plan.group).plan.ways {
             Ways::Nowhere | Ways::Pair { .. } => false,
-            Ways::Station { .. } => true,
+            Ways::Station(_) => true,
             Ways::Tpdu(ways) => ways.routes.iter().map(|route| route.to.len()).sum::<usize>() > 1,
         }
     }
