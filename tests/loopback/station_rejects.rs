@@ -141,7 +141,7 @@ fn a_rejected_message_is_never_rejected() {
     back[41..46].copy_from_slice(b"00099");
     left.send_frame(&back);
     switch.wait_dropped("no_route", 1);
-    let answer = rejected("10000001", "10000002", b"00099", &original);
+    let answer = rejected("10000002", "10000001", b"00099", &original);
     right.send_frame(&answer);
     left.expect_frame(&answer);
     let mut other_way = station("10000002", "10000001", b"0200");
