@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("limits", &[]),
     ("reason", &[]),
+    ("prefetch", &[]),
     ("frame", &[]),
     ("message", &[]),
     ("config", &["frame", "message"]),
@@ -43,7 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const EVERYTHING: &str = "*";
 
 /// The words of the product, free for all.
-const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason"];
+const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch"];
 
 /// Foreign interfaces and the beginnings of the only paths that may name them. A played member has
 /// sockets of its own: the witness shares nothing with the accused.
@@ -58,6 +59,7 @@ const UNSAFE: &[&str] = &[
     "src/shared/response_table",
     "src/shared/mailbox",
     "src/shard/cpu.rs",
+    "src/prefetch.rs",
     // The clock that the rings read, and the limit of descriptors.
     "src/control/clock.rs",
     "src/control/descriptors.rs",
