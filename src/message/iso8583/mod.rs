@@ -25,7 +25,7 @@ use std::ops::Range;
 use foldhash::quality::FixedState;
 
 pub use compile::{KeyFault, Setting};
-pub use format::{Align, Content, Extent, Format};
+pub use format::{Align, Content, Extent, Format, NoFormat};
 pub use outline::{Outline, OutlinedField};
 
 /// The highest field that a message can have.

@@ -46,7 +46,8 @@ impl Dialect {
         Ok(Outline {
             message_type: head.message_type,
             type_at: usize::from(self.skip)..head.bitmap,
-            bitmap_at: head.bitmap..head.end,
+            // A second bitmap that is not needed may be cut off.
+            bitmap_at: head.bitmap..head.end.min(data.len()),
             present: (1..=FIELD_MAX).filter(|field| head.present & bit(*field) != 0).collect(),
             fields,
             fault: walked.err().or(keyless.then_some(Unreadable::KeyMissing)),
