@@ -1,10 +1,11 @@
 //! The command line as typed (INTERFACE, Commands).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::explain;
 use crate::time::Span;
 
 /// Where the configuration is unless `-c` says otherwise.
@@ -31,6 +32,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check the configuration and name every fault
     Check(CheckArgs),
+    /// Say who may connect where, and which way a frame would take
+    Explain(ExplainArgs),
     /// Say what a running switch is doing
     Status(LookArgs),
     /// List a running switch's lines
@@ -77,6 +80,26 @@ pub struct CheckArgs {
     #[arg(long)]
     pub dump: bool,
 }
+
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct ExplainArgs {
+    /// The configuration; a frame alone can be taken apart without one
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the connection comes from
+    #[arg(long, value_name = "IP")]
+    pub from: Option<IpAddr>,
+    /// Where the switch listens, or where it connects to
+    #[arg(long, value_name = "IP:PORT")]
+    pub to: Option<SocketAddr>,
+    /// A frame with or without its length prefix, in hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = frame)]
+    pub frame: Option<Frame>,
+}
+
+/// A frame that was typed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Frame(pub Vec<u8>);
 
 /// Which switch.
 #[derive(Args, Clone, PartialEq, Debug, Default)]
@@ -183,6 +206,10 @@ pub fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<
     }
 }
 
+fn frame(text: &str) -> Result<Frame, String> {
+    explain::bytes(text).map(Frame)
+}
+
 /// A time such as `500ms`, `10s` or `2m`.
 fn span(text: &str) -> Result<Span, String> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
@@ -222,6 +249,8 @@ mod tests {
             "ringswitch run -c f.toml",
             "ringswitch demo --for 3s",
             "ringswitch check --dump",
+            "ringswitch explain",
+            "ringswitch explain -c f.toml --from 10.0.0.1 --to [::1]:7001 --frame 0005:60",
             "ringswitch status --json",
             "ringswitch lines --admin 127.0.0.1:9600",
             "ringswitch groups -c f.toml",
@@ -249,6 +278,10 @@ mod tests {
             "ringswitch drain",
             "ringswitch simulate nac",
             "ringswitch demo --for ten",
+            "ringswitch explain --from localhost",
+            "ringswitch explain --to 127.0.0.1",
+            "ringswitch explain --frame 0g",
+            "ringswitch explain --frame 012",
             "ringswitch demo --for 99999999999h",
             "ringswitch status --admin a -c b",
             "ringswitch simulate nac -c f --rate 0",

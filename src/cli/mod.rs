@@ -9,6 +9,7 @@ pub mod client;
 pub mod command;
 pub mod demo;
 pub mod doctor;
+mod explain;
 mod groups;
 pub mod interrupt;
 mod lines;

@@ -21,6 +21,7 @@ mod check_files;
 mod commands;
 mod connecting;
 mod doctor;
+mod explain;
 mod framing;
 mod metrics;
 mod pairs;
