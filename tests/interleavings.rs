@@ -429,3 +429,21 @@ fn an_entry_shows_its_slot() {
         assert_eq!(asking.join().unwrap(), Ok(()));
     });
 }
+
+/// Two requests with one key that enter different places, since the first place becomes free
+/// between them: neither meets the other by writing, only by looking again.
+#[test]
+fn of_two_in_different_places_exactly_one_waits() {
+    check(|| {
+        let (table, slots) = keys();
+        assert_eq!(slots.ask(&table, 8 << 32, 3), Ok(()));
+        let other = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, KEY, 1))
+        };
+        slots.end(3);
+        let (mine, others) = (slots.ask(&table, KEY, 2), other.join().unwrap());
+        assert!(mine.is_ok() != others.is_ok(), "{mine:?} {others:?}");
+        assert_eq!(slots.find(&table, KEY), Some(if mine.is_ok() { 2 } else { 1 }));
+    });
+}
