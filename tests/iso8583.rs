@@ -60,7 +60,7 @@ fn text(content: &[u8]) -> String {
 
 #[test]
 fn published_messages_of_institutions() {
-    let cases: [(&str, Kind, &[(u8, &str)]); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("C1", Kind::Request, &[(7, "0725161400"), (11, "315242")]),
         ("C2", Kind::Request, &[(7, "0515111631"), (11, "106753")]),
         ("C3", Kind::Answer, &[(7, "0515193213"), (11, "106788")]),
@@ -74,7 +74,7 @@ fn published_messages_of_institutions() {
 
 #[test]
 fn published_messages_of_terminals() {
-    let cases: [(&str, Kind, &[(u8, &str)]); 10] = [
+    let cases: [Case<'_>; 10] = [
         ("P1", Kind::Request, &[(41, "10016919"), (42, "84329004582000B")]),
         ("P2", Kind::Answer, &[(41, "10016919"), (42, "84329004582000B")]),
         ("P6", Kind::Request, &[(11, "000001"), (41, "10000159"), (42, "880210010210160")]),
@@ -89,7 +89,10 @@ fn published_messages_of_terminals() {
     check_vectors(Base::Pos, &cases);
 }
 
-fn check_vectors(base: Base, cases: &[(&str, Kind, &[(u8, &str)])]) {
+/// A message of the vectors, what it is, and the fields of its key.
+type Case<'a> = (&'a str, Kind, &'a [(u8, &'a str)]);
+
+fn check_vectors(base: Base, cases: &[Case<'_>]) {
     for (name, kind, fields) in cases {
         let (data, outline) = outlined(name, base);
         let found = key_fields(&data, &outline, base);
