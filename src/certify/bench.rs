@@ -177,6 +177,15 @@ impl<'a> Bench<'a> {
         up
     }
 
+    /// Brings up another line of the group that `fits`.
+    pub fn sibling(&mut self, at: usize, fits: impl Fn(Part, &Line) -> bool) -> Option<usize> {
+        let group = self.wires[at].line.group;
+        (0..self.wires.len()).find(|&other| {
+            let line = &self.wires[other].line;
+            other != at && line.group == group && fits(self.part, line) && self.bring_up(other)
+        })
+    }
+
     /// Whether the peer answers a whole request over this line: what framing is judged by. Asked a
     /// few times, because a switch whose host has just come up drops a request or two.
     pub fn answers(&mut self, at: usize) -> bool {

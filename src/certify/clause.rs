@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::Part;
 use crate::config::plan::{Flow, Line, Profile};
 
 /// What is tested of a line.
@@ -92,10 +93,11 @@ impl Aspect {
         matches!(self, Self::Connect | Self::Probe | Self::Silence)
     }
 
-    /// The row of the standards, by the kind of the line.
-    pub const fn row(self, line: &Line) -> &'static str {
+    /// The row of the standards, by the kind of the line and by whether the peer connects.
+    pub fn row(self, line: &Line, part: Part) -> &'static str {
         match self {
-            Self::Connect | Self::Reconnect => "MC6-4.1.2",
+            Self::Connect => connects(line, part.listens(line)),
+            Self::Reconnect => comes_back(line, part.listens(line)),
             Self::Request | Self::Cut | Self::Joined | Self::Pieces => framing(line.profile),
             Self::Largest | Self::BadLength | Self::Form => framing(line.profile),
             Self::ProbeIgnored | Self::Probe => probes(line),
@@ -111,13 +113,33 @@ impl Aspect {
     }
 
     /// The name of the clause: `MP1-4.5.4/cut`.
-    pub fn clause(self, line: &Line) -> String {
-        format!("{}/{}", self.row(line), self.name())
+    pub fn clause(self, line: &Line, part: Part) -> String {
+        format!("{}/{}", self.row(line, part), self.name())
     }
 
     /// Whether `only` names it: the clause, its row, or the aspect.
-    pub(super) fn is_meant(self, only: &str, line: &Line) -> bool {
-        only == self.name() || only == self.row(line) || only == self.clause(line)
+    pub(super) fn is_meant(self, only: &str, line: &Line, part: Part) -> bool {
+        only == self.name() || only == self.row(line, part) || only == self.clause(line, part)
+    }
+}
+
+const fn connects(line: &Line, by_peer: bool) -> &'static str {
+    match (line.profile, by_peer) {
+        (Profile::Institution, _) => "MP1-4.5.1",
+        (Profile::Tv, true) => "TV4-3.1.3a",
+        (Profile::Tv, false) => "TV4-3.1.3c",
+        (_, true) => "MC6-4.1.2a",
+        (_, false) => "MC6-4.1.2c",
+    }
+}
+
+/// MP1 leaves it to the parties who comes back how; MC6 says it.
+const fn comes_back(line: &Line, by_peer: bool) -> &'static str {
+    match (line.profile, by_peer) {
+        (Profile::Tv, true) => "TV4-3.1.3b",
+        (Profile::Tv, false) => "TV4-3.1.3c",
+        (_, true) => "MC6-4.1.2a",
+        (_, false) => "MC6-4.1.2b",
     }
 }
 
@@ -150,7 +172,7 @@ const fn silence(line: &Line) -> &'static str {
 }
 
 /// The names of all clauses of these lines.
-pub(super) fn names<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<String> {
-    let all: BTreeSet<String> = lines.flat_map(|line| Aspect::ALL.map(|aspect| aspect.clause(line))).collect();
+pub(super) fn names<'a>(lines: impl Iterator<Item = &'a Line>, part: Part) -> Vec<String> {
+    let all: BTreeSet<String> = lines.flat_map(|line| Aspect::ALL.map(|aspect| aspect.clause(line, part))).collect();
     all.into_iter().collect()
 }

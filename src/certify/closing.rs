@@ -4,11 +4,11 @@ use super::bench::{SLACK, framed};
 use super::framing::seconds;
 use super::report::Verdict;
 use super::wire::End;
-use super::{Aspect, Certification};
+use super::{Aspect, Certification, Part};
 use crate::time::Span;
 
-/// How long a frame in the wrong direction may lie before it counts as ignored.
-const IGNORED_AFTER: Span = Span::from_secs(2);
+/// How long a close is waited for where no answer can come.
+const CLOSED_WITHIN: Span = Span::from_secs(2);
 
 impl Certification<'_> {
     pub(super) fn close(&mut self, at: usize) {
@@ -30,6 +30,10 @@ impl Certification<'_> {
             return self.found(Aspect::Close, at, expected, Verdict::Failed, "still open");
         }
         let seen = match self.bench.wires[at].seen.last_end {
+            Some((_, End::Ours)) => {
+                let seen = "it sent what begins with no length";
+                return self.found(Aspect::Close, at, expected, Verdict::Failed, seen);
+            }
             Some((_, End::Reset)) => "closed, by a reset",
             _ => "closed",
         };
@@ -51,7 +55,9 @@ impl Certification<'_> {
             return;
         }
         self.tell(Aspect::Direction, at, "a frame against its direction");
-        let answers = self.is_answered_elsewhere(at);
+        let other = self.bench.sibling(at, Part::sends);
+        let answers = other.is_some_and(|other| self.bench.answers(other));
+        let ignored_after = self.bench.talk(at).map(|talk| talk.patience).filter(|_| answers).unwrap_or(CLOSED_WITHIN);
         let size = self.bench.least(at).max(1);
         let asked = self.bench.ask(at, size, Span::ZERO);
         let line = self.bench.wires[at].line.clone();
@@ -60,7 +66,7 @@ impl Certification<'_> {
         self.bench.wires[at].send(&frame);
         let answered =
             |bench: &super::Bench<'_>| asked.as_ref().is_some_and(|&(serial, _)| bench.answer(serial).is_some());
-        self.bench.wait(IGNORED_AFTER, |bench| answered(bench) || bench.wires[at].seen.ends != before);
+        self.bench.wait(ignored_after, |bench| answered(bench) || bench.wires[at].seen.ends != before);
         let (verdict, seen) = if answered(&self.bench) {
             (Verdict::Failed, "it was answered")
         } else if self.bench.wires[at].seen.ends != before {
@@ -71,16 +77,5 @@ impl Certification<'_> {
             (Verdict::NotJudged, "the line stays open, and requests are not answered on the right lines either")
         };
         self.found(Aspect::Direction, at, expected, verdict, seen);
-    }
-
-    /// Whether the group answers requests on the lines that are for them.
-    fn is_answered_elsewhere(&mut self, at: usize) -> bool {
-        let group = self.line(at).group;
-        let fits = |&other: &usize| {
-            let wire = &self.bench.wires[other];
-            wire.line.group == group && wire.is_up() && self.bench.part.sends(&wire.line)
-        };
-        let other = (0..self.bench.wires.len()).find(fits);
-        other.is_some_and(|other| self.bench.answers(other))
     }
 }

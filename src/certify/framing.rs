@@ -2,6 +2,7 @@
 
 use super::bench::SLACK;
 use super::report::Verdict;
+use super::wire::End;
 use super::{Aspect, Certification};
 use crate::frame::Prefix;
 use crate::time::Span;
@@ -196,8 +197,11 @@ impl Certification<'_> {
             // What a reader that takes it for a length would wait for follows: it shows itself.
             let bytes = [prefix.as_slice(), &[b'0'; 188]].concat();
             self.bench.wires[at].send(&bytes);
-            if !self.bench.wait(SLACK, |bench| bench.wires[at].seen.ends != before) {
-                let seen = format!("still open {} after the prefix {}", seconds(SLACK), hex(prefix));
+            let ended = self.bench.wait(SLACK, |bench| bench.wires[at].seen.ends != before);
+            // A line that we closed ourselves, because of what came, was not closed by the peer.
+            let by_us = self.bench.wires[at].seen.last_end.is_some_and(|(_, end)| end == End::Ours);
+            if !ended || by_us {
+                let seen = format!("not closed in {} after the prefix {}", seconds(SLACK), hex(prefix));
                 self.bench.wires[at].reset();
                 return self.found(Aspect::BadLength, at, expected, Verdict::Failed, seen);
             }
@@ -215,6 +219,9 @@ impl Certification<'_> {
             None if !self.bench.part.receives(self.line(at)) && seen.frames + seen.probes > 0 => {
                 let text = format!("{} frames on a line that it only receives on", seen.frames + seen.probes);
                 (Verdict::Failed, text)
+            }
+            None if !self.bench.part.receives(self.line(at)) => {
+                (Verdict::NotTestable, "nothing may come on this line, and nothing did".to_owned())
             }
             None if seen.frames + seen.probes == 0 => (Verdict::NotJudged, "nothing came".to_owned()),
             None => (Verdict::Passed, format!("{} frames and {} probes", seen.frames, seen.probes)),

@@ -1,7 +1,7 @@
 //! Answers return by group (`MC6-4.1.4`, `MP1-4.5.2b`).
 
 use super::report::Verdict;
-use super::{Aspect, Certification};
+use super::{Aspect, Certification, Part};
 use crate::time::Span;
 
 /// How long who answers is asked to hold the answer back. One that does not know the request's
@@ -17,7 +17,7 @@ impl Certification<'_> {
         if !self.does_answer(Aspect::Group, at, expected) {
             return;
         }
-        if !self.has_sibling(at) {
+        if self.bench.sibling(at, Part::receives).is_none() {
             let seen = "no other line of the group is up that could bring it";
             return self.found(Aspect::Group, at, expected, Verdict::NotTestable, seen);
         }
@@ -43,12 +43,5 @@ impl Certification<'_> {
             None => (Verdict::Failed, "not answered".to_owned()),
         };
         self.found(Aspect::Group, at, expected, verdict, seen);
-    }
-
-    fn has_sibling(&self, at: usize) -> bool {
-        let group = self.line(at).group;
-        self.bench.wires.iter().enumerate().any(|(other, wire)| {
-            other != at && wire.line.group == group && wire.is_up() && self.bench.part.receives(&wire.line)
-        })
     }
 }

@@ -102,8 +102,8 @@ impl<'a> Certification<'a> {
         };
         let lines: Vec<_> = plan.lines.iter().flatten().filter(|line| line.member == member.id).cloned().collect();
         if let Some(only) = &options.only {
-            let known = clause::names(lines.iter().map(|line| &**line));
-            if !Aspect::ALL.iter().any(|aspect| lines.iter().any(|line| aspect.is_meant(only, line))) {
+            let known = clause::names(lines.iter().map(|line| &**line), options.part);
+            if !Aspect::ALL.iter().any(|aspect| lines.iter().any(|line| aspect.is_meant(only, line, options.part))) {
                 return Err(Untestable::UnknownClause { known });
             }
         }
@@ -166,7 +166,10 @@ impl<'a> Certification<'a> {
     }
 
     fn wants(&self, aspect: Aspect, at: usize) -> bool {
-        self.options.only.as_ref().is_none_or(|only| aspect.is_meant(only, &self.bench.wires[at].line))
+        self.options
+            .only
+            .as_ref()
+            .is_none_or(|only| aspect.is_meant(only, &self.bench.wires[at].line, self.options.part))
     }
 
     fn line(&self, at: usize) -> &Line {
@@ -182,7 +185,7 @@ impl<'a> Certification<'a> {
         seen: impl Into<String>,
     ) {
         let line = self.line(at);
-        let clause = aspect.clause(line);
+        let clause = aspect.clause(line, self.options.part);
         let finding =
             Finding { clause, line: line.name.clone(), expected: expected.into(), seen: seen.into(), verdict };
         // A wait that was cut short has seen nothing.
@@ -202,6 +205,6 @@ impl<'a> Certification<'a> {
 
     fn tell(&self, aspect: Aspect, at: usize, what: &str) {
         let line = self.line(at);
-        (self.progress)(&format!("{} {}: {what}", aspect.clause(line), line.name));
+        (self.progress)(&format!("{} {}: {what}", aspect.clause(line, self.options.part), line.name));
     }
 }
