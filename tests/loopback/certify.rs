@@ -2,7 +2,7 @@
 
 use std::process::{Child, Stdio};
 
-use crate::harness::command::{self, Ended, ringswitch};
+use crate::harness::command::{Ended, ringswitch};
 use crate::harness::{Member, Switch, World, ports};
 
 /// A member that is played until the test is over.
@@ -26,12 +26,20 @@ impl Drop for Played {
 fn timed(world: World) -> World {
     let timers = [
         r#"probe_after = "500ms""#,
-        r#"silent_after = "2s""#,
+        r#"silent_after = "4s""#,
         r#"answer_within = "3s""#,
         r#"connect_within = "2s""#,
         r#"reconnect = ["20ms", "200ms"]"#,
     ];
     timers.into_iter().fold(world, World::timer)
+}
+
+/// Every wait of certify has a limit of its own, and all of them together may take longer than
+/// tests are patient on a busy machine.
+fn certify(arguments: &[&str]) -> Ended {
+    let output = ringswitch(&[&["certify"], arguments].concat()).output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
 fn verdicts(ended: &Ended) -> Vec<(String, String)> {
@@ -64,7 +72,7 @@ fn the_switch_passes_towards_a_channel() {
     for number in 1..=2 {
         switch.wait_line_state(&shop.line(number), "up");
     }
-    let ended = command::run(&["certify", "channel", "--as", "member", "--json", "-c", &file(&switch)]);
+    let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
     let clauses = [
         "MC6-4.1.2c/connect",
         "MC6-5.2b/cut",
@@ -91,8 +99,7 @@ fn the_switch_passes_towards_an_institution_with_simplex_lines() {
     let issuer = issuer.listen_with(r#"flow = "receive""#).connect_with(ports::free(), r#"flow = "send""#);
     let switch = timed(crate::harness::payments(2, &nac, &issuer)).start();
     for (aspect, clause) in [("direction", "MP1-4.3.1a"), ("close", "MP1-4.5.3"), ("silence", "MP1-4.5.5b")] {
-        let ended =
-            command::run(&["certify", "issuer", "--as", "member", "--only", aspect, "--json", "-c", &file(&switch)]);
+        let ended = certify(&["issuer", "--as", "member", "--only", aspect, "--json", "-c", &file(&switch)]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let verdicts = verdicts(&ended);
         let passed = |(name, verdict): &(String, String)| *name == format!("{clause}/{aspect}") && verdict == "passed";
@@ -112,10 +119,10 @@ fn a_member_that_is_not_there_fails() {
     std::fs::copy(&path, &copy).expect("a file");
     drop(switch);
     let copy = copy.display().to_string();
-    let ended = command::run(&["certify", "host", "-c", &copy]);
+    let ended = certify(&["host", "-c", &copy]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.stdout.contains("failed: MC6-4.1.2a/connect host-1"), "{ended:?}");
-    let wrong = command::run(&["certify", "host", "--only", "nonsense", "-c", &copy]);
+    let wrong = certify(&["host", "--only", "nonsense", "-c", &copy]);
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
     assert!(wrong.stderr.contains("MC6-5.2b/cut"), "it says which clauses there are: {wrong:?}");
 }
