@@ -15,7 +15,7 @@ fn plan(flows: &'static [Flow]) -> Plan {
     let lines = Lines { profile: Profile::Channel, framing: ASCII4, flows, ..TWO_LISTENING };
     let timers = |timers: &mut crate::config::plan::Timers| {
         timers.probe_after = Span::from_millis(400);
-        timers.silent_after = Span::from_millis(1600);
+        timers.silent_after = Span::from_secs(4);
         timers.answer_within = Span::from_secs(2);
         timers.connect_within = Span::from_secs(2);
     };
