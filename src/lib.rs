@@ -27,6 +27,8 @@ pub mod metrics;
 pub mod control;
 pub mod simulate;
 
+pub mod certify;
+
 pub mod doctor;
 
 pub mod app;

@@ -34,6 +34,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["config", "shared", "metrics", "ring::Listener", "ring::Wake", "ring::sockets"]),
     // The witness shares no decision with the accused.
     ("simulate", &["frame", "message", "config", "shared::histogram"]),
+    // Another witness, with the simulator's sockets and messages.
+    ("certify", &["frame", "message", "config", "simulate"]),
     // It asks what a start asks: descriptors of a plan, one ring.
     ("doctor", &["config", "control::descriptors", "ring::uring"]),
     ("app", &[EVERYTHING]),

@@ -50,6 +50,9 @@ pub enum Command {
     Drain(LineArgs),
     /// Play a member of the configuration against a running switch
     Simulate(SimulateArgs),
+    /// Test the real other side of a member's lines, clause by clause
+    #[command(after_help = super::certify::CLAUSES)]
+    Certify(CertifyArgs),
     /// Compare this host's settings with what tuning/ advises; changes nothing
     Doctor(DoctorArgs),
 }
@@ -171,6 +174,30 @@ pub struct SimulateArgs {
     pub json: bool,
 }
 
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CertifyArgs {
+    /// The member whose lines are tested
+    pub member: String,
+    /// The configuration
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: PathBuf,
+    /// Which side to play: the switch against the member, or the member against a running switch
+    #[arg(long = "as", value_name = "SIDE", default_value = "switch", value_parser = ["switch", "member"])]
+    pub side: String,
+    /// Only this clause, row or aspect
+    #[arg(long, value_name = "CLAUSE")]
+    pub only: Option<String>,
+    /// Skip what takes longer than 15 s, and say so
+    #[arg(long)]
+    pub quick: bool,
+    /// The local address to connect from
+    #[arg(long, value_name = "IP")]
+    pub bind: Option<IpAddr>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Args, Clone, PartialEq, Debug, Default)]
 pub struct DoctorArgs {
     /// Print everything about these settings: what, why, how to verify, mend and undo them
@@ -260,6 +287,8 @@ mod tests {
             "ringswitch drain line-1",
             "ringswitch simulate nac -c f.toml --window 4 --for 10s --count 5 --size 300 --bind 127.0.0.2 --json",
             "ringswitch simulate nac -c f.toml --rate 100",
+            "ringswitch certify issuer -c f.toml --only MP1-4.5.4 --quick --json",
+            "ringswitch certify nac -c f.toml --as member --bind 127.0.0.2",
             "ringswitch doctor",
             "ringswitch doctor -c f.toml --pid 1 --tuning /etc/ringswitch/tuning --json",
             "ringswitch doctor net.core.somaxconn limit.nofile",
@@ -277,6 +306,8 @@ mod tests {
             "ringswitch nonsense",
             "ringswitch drain",
             "ringswitch simulate nac",
+            "ringswitch certify issuer",
+            "ringswitch certify issuer -c f.toml --as nobody",
             "ringswitch demo --for ten",
             "ringswitch explain --from localhost",
             "ringswitch explain --to 127.0.0.1",

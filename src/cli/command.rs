@@ -12,9 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::address;
 use super::args::{
-    self, CheckArgs, Command, DemoArgs, DoctorArgs, ExplainArgs, Frame, LineArgs, LookArgs, ReloadArgs, SimulateArgs,
-    WhichArgs,
+    self, CertifyArgs, CheckArgs, Command, DemoArgs, DoctorArgs, ExplainArgs, Frame, LineArgs, LookArgs, ReloadArgs,
+    SimulateArgs, WhichArgs,
 };
+use super::certify;
 use super::check;
 use super::client::{self, Answer};
 use super::demo::{self, DemoOptions, DemoSwitch};
@@ -23,6 +24,7 @@ use super::explain::{self, Question};
 use super::simulate::{self, SimulateOptions};
 use super::{groups, lines, reload, status};
 use crate::app::{self, Embedded};
+use crate::certify::{Options as CertifyOptions, Part};
 use crate::config::plan::Plan;
 use crate::control::admin::views::{Group, Line, LineAnswer, ReloadAnswer, Status};
 use crate::control::configured::Configured;
@@ -58,6 +60,7 @@ fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Check(args) => Ok(check(&args)),
         Command::Explain(args) => Ok(explain(args)),
         Command::Simulate(args) => Ok(simulate(&args)),
+        Command::Certify(args) => Ok(certify(args)),
         Command::Doctor(args) => doctor(&args),
         Command::Status(args) => look(&args, "/v1/status", |status: &Status, width| status::render(status, width)),
         Command::Lines(args) => look(&args, "/v1/lines", |all: &Vec<Line>, width| lines::render(all, width)),
@@ -138,6 +141,13 @@ fn plan_of(file: &Path) -> Option<Arc<Plan>> {
             None
         }
     }
+}
+
+fn certify(args: CertifyArgs) -> ExitCode {
+    let Some(plan) = plan_of(&args.config) else { return ExitCode::FAILURE };
+    let part = if args.side == "member" { Part::Member } else { Part::Switch };
+    let options = CertifyOptions { part, only: args.only, quick: args.quick, bind: args.bind };
+    certify::run(&plan, &args.member, &options, args.json, width())
 }
 
 fn simulate(args: &SimulateArgs) -> ExitCode {

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod args;
+mod certify;
 pub mod check;
 pub mod client;
 pub mod command;

@@ -15,6 +15,7 @@ mod admission;
 mod answers;
 mod backup;
 mod balance;
+mod certify;
 mod check;
 mod check_faults;
 mod check_files;
