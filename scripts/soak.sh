@@ -7,12 +7,11 @@
 #   SOAK_PORT=19000 scripts/soak.sh 60s
 #   SOAK_BINARY=/usr/bin/ringswitch scripts/soak.sh     an installed binary
 #
-# Terminals behind a NAC and their issuer, a channel and its merchant, two stations, played by
+# Terminals behind a NAC and their issuer, a channel and its merchant, played by
 # `ringswitch simulate`. The faults are those after which no frame may be missing: a line of the
 # issuer is drained and comes back, the issuer stands still for a moment, a second connection tries an
 # occupied port, strangers send garbage, half frames and lengths past any limit to a member of their
-# own and leave with or without a word, the log is not read. Faults that may cost a frame, and then
-# count it, are the tests' business. Exit 1 if anything is wrong.
+# own and leave. Faults that may cost a frame, and then count it, are the tests' business. Exit 1 if anything is wrong.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -107,7 +106,7 @@ cp "$folder/first.toml" "$folder/soak.toml"
 switch=$!
 children+=("$switch")
 for _ in {1..200}; do
-    grep -q ready "$folder/said" && break
+    grep -qs ready "$folder/said" && break
     kill -0 "$switch" 2> /dev/null || { cat "$folder/log" >&2; fail "the switch did not start"; }
     sleep 0.05
 done
@@ -165,7 +164,7 @@ done
 memory_after=$(memory_kib)
 for line in 1 2 3; do admin enable "issuer-$line" > /dev/null; done
 cp "$folder/first.toml" "$folder/soak.toml"
-admin reload > /dev/null
+admin reload > /dev/null 2>&1
 
 wait "$nac"; wait "$channel"
 kill -INT "$issuer" "$merchant"; wait "$issuer"; wait "$merchant"
@@ -189,8 +188,9 @@ END
 }
 wrong=0
 complain() { echo "WRONG: $*"; wrong=1; }
+n_sent=0 n_answered=0 n_lost=0 n_wrong=0 n_duplicates=0 n_late=0
 for count in sent answered lost wrong duplicates late; do
-    read -r "n_$count" < <(sum "$count") || complain "the members' reports cannot be read"
+    read -r "n_$count" < <(sum "$count" 2> /dev/null) || complain "the members' reports cannot be read ($count)"
 done
 echo "time         ${limit} s, $faults faults, $reloads reloads"
 echo "requests     $n_sent sent, $n_answered answered, $n_lost lost, $n_wrong wrong, $n_duplicates doubled, $n_late late"
