@@ -116,6 +116,11 @@ fn frames() {
 }
 
 #[test]
+fn iso8583() {
+    holds("iso8583");
+}
+
+#[test]
 fn routing() {
     holds("routing");
 }

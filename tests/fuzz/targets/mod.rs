@@ -3,11 +3,12 @@
 //!
 //! A further target is a module here, a line of [`ALL`], a program in `fuzz_targets/` with its
 //! `[[bin]]`, and a folder in `corpus/`; `tests/fuzzed.rs` complains of any that is missing. What
-//! belongs here is whatever reads bytes of strangers: a reader of another header kind is the next.
+//! belongs here is whatever reads bytes of strangers.
 
 pub mod admin;
 pub mod configuration;
 pub mod frames;
+pub mod iso8583;
 pub mod routing;
 pub mod station;
 pub mod tpdu;
@@ -17,6 +18,7 @@ pub const ALL: &[(&str, fn(&[u8]))] = &[
     ("admin", admin::run),
     ("configuration", configuration::run),
     ("frames", frames::run),
+    ("iso8583", iso8583::run),
     ("routing", routing::run),
     ("station", station::run),
     ("tpdu", tpdu::run),
