@@ -143,7 +143,11 @@ async fn refuse(mut orders: mpsc::Receiver<Order>) {
         let verdict = Verdict::Refused { faults: vec![Fault::without_place("sw1.toml", "no")] };
         match order {
             // Whoever asked may have gone.
-            Order::Reload { reply } => drop(reply.map(|reply| reply.send(verdict))),
+            Order::Reload { reply } => {
+                if let Some(reply) = reply {
+                    drop(reply.send(verdict));
+                }
+            }
             Order::Plan { reply } => drop(reply.send(verdict)),
         }
     }

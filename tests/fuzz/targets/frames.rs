@@ -77,7 +77,7 @@ fn reread(framing: Framing, stream: &[u8]) -> (Vec<Item>, usize) {
     loop {
         let rest = &stream[at..];
         let head = &rest[..rest.len().min(framing.prefix.bytes())];
-        if framing.prefix == Prefix::Ascii4 && head.iter().any(|byte| !(b'0'..=b'9').contains(byte)) {
+        if framing.prefix == Prefix::Ascii4 && head.iter().any(|byte| !byte.is_ascii_digit()) {
             items.push(Item::Malformed(Malformed::LengthDigits));
             return (items, 0);
         }

@@ -13,8 +13,11 @@ pub mod routing;
 pub mod station;
 pub mod tpdu;
 
+/// What reads one input, whatever it is, and does not panic.
+pub type Target = fn(&[u8]);
+
 /// Every target under the name of its program and of its corpus.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Target)] = &[
     ("admin", admin::run),
     ("configuration", configuration::run),
     ("frames", frames::run),
