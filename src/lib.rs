@@ -6,6 +6,7 @@
 
 pub mod ids;
 pub mod limits;
+pub mod prefetch;
 pub mod reason;
 pub mod time;
 
@@ -25,6 +26,8 @@ pub mod metrics;
 
 pub mod control;
 pub mod simulate;
+
+pub mod certify;
 
 pub mod doctor;
 

@@ -4,9 +4,13 @@
 /// buffers cost half as much again per frame (measured in the prototype).
 pub const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Receive buffers of one shard: 4 MiB. 16 and 64 measured alike; 64 leaves room for a turn in
-/// which many lines hold the end of a frame.
-pub const RECEIVE_BUFFERS: u16 = 64;
+/// Frames ahead of the one looked at whose lengths are brought near ([`crate::prefetch`]).
+pub const FRAMES_AHEAD: usize = 6;
+
+/// Receive buffers of one shard: 2 MiB, which they go round in. 64 fall out of a second-level
+/// cache of 2 MiB (pairs of few busy lines: a quarter more per frame); 16 are too few for a turn
+/// of 512 lines, which then ends receives for want of a buffer (a tenth more per frame).
+pub const RECEIVE_BUFFERS: u16 = 32;
 
 /// Bytes of a large send chunk.
 pub const CHUNK_BYTES: usize = 64 * 1024;

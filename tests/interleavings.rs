@@ -14,6 +14,7 @@ use ringswitch::config::plan::Tier;
 use ringswitch::ids::{LineId, ShardId};
 use ringswitch::shared::atomics::{AtomicU64, Ordering};
 use ringswitch::shared::group_table::{GroupTable, Set};
+use ringswitch::shared::key_table::{KeyTable, Refused};
 use ringswitch::shared::mailbox::{Sleeper, mailbox};
 use ringswitch::shared::response_table::{Claimer, ResponseTable, Waiting};
 use ringswitch::time::{Instant, Span};
@@ -318,5 +319,131 @@ fn one_of_two_wakes_a_sleeper() {
         };
         let wakers = [waking(), waking()].map(|waker| waker.join().unwrap());
         assert_eq!(wakers.iter().filter(|woke| **woke).count(), 1);
+    });
+}
+
+/// The keys that slots wait under, as a response table would say it; 0: nobody waits.
+struct Slots([AtomicU64; 4]);
+
+impl Slots {
+    fn new() -> Self {
+        Self([0; 4].map(AtomicU64::new))
+    }
+
+    fn key_of(&self, slot: u16) -> Option<u64> {
+        Some(self.0[usize::from(slot)].load(Ordering::Acquire)).filter(|key| *key != 0)
+    }
+
+    fn ask(&self, table: &KeyTable, key: u64, slot: u16) -> Result<(), Refused> {
+        self.0[usize::from(slot)].store(key, Ordering::Release);
+        table.insert(key, slot, |slot| self.key_of(slot))
+    }
+
+    fn find(&self, table: &KeyTable, key: u64) -> Option<u16> {
+        table.find(key, |slot| (self.key_of(slot) == Some(key)).then_some(slot))
+    }
+
+    fn end(&self, slot: u16) {
+        self.0[usize::from(slot)].store(0, Ordering::Release);
+    }
+}
+
+const KEY: u64 = 7 << 32;
+
+/// A table with one bucket of two places, so that all keys meet.
+fn keys() -> (Arc<KeyTable>, Arc<Slots>) {
+    (Arc::new(KeyTable::new(1)), Arc::new(Slots::new()))
+}
+
+/// Two requests with one key on two shards: one waits under it, the other learns of it.
+#[test]
+fn of_two_requests_with_one_key_exactly_one_waits() {
+    check(|| {
+        let (table, slots) = keys();
+        let other = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, KEY, 1))
+        };
+        let (mine, others) = (slots.ask(&table, KEY, 2), other.join().unwrap());
+        let (winner, loser) = if mine.is_ok() { (2, others) } else { (1, mine) };
+        assert!(mine.is_ok() != others.is_ok(), "{mine:?} {others:?}");
+        assert_eq!(loser, Err(Refused::InUse(winner)));
+        assert_eq!(slots.find(&table, KEY), Some(winner));
+    });
+}
+
+/// The same while the request that held the key before is answered: its dead entry is replaced,
+/// and again not more than one waits.
+#[test]
+fn a_key_that_is_answered_goes_to_one_request() {
+    check(|| {
+        let (table, slots) = keys();
+        assert_eq!(slots.ask(&table, KEY, 1), Ok(()));
+        let asking = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, KEY, 2).is_ok())
+        };
+        slots.end(1);
+        let mine = slots.ask(&table, KEY, 3).is_ok();
+        let others = asking.join().unwrap();
+        // The other one may have been refused for the request that was just ending.
+        assert!(!(mine && others), "two wait under one key");
+        let found = slots.find(&table, KEY);
+        match (mine, others) {
+            (true, _) => assert_eq!(found, Some(3)),
+            (_, true) => assert_eq!(found, Some(2)),
+            _ => panic!("the one that asked last was refused for nobody"),
+        }
+    });
+}
+
+/// Two requests that need the same dead place: neither overwrites the other.
+#[test]
+fn a_place_is_taken_by_one() {
+    check(|| {
+        let (table, slots) = keys();
+        assert_eq!(slots.ask(&table, KEY, 1), Ok(()));
+        slots.end(1);
+        let asking = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, 8 << 32, 2))
+        };
+        assert_eq!(slots.ask(&table, 9 << 32, 3), Ok(()));
+        assert_eq!(asking.join().unwrap(), Ok(()));
+        assert_eq!((slots.find(&table, 8 << 32), slots.find(&table, 9 << 32)), (Some(2), Some(3)));
+        assert_eq!(slots.find(&table, KEY), None);
+    });
+}
+
+/// Who finds an entry sees the slot's word that was published before it.
+#[test]
+fn an_entry_shows_its_slot() {
+    check(|| {
+        let (table, slots) = keys();
+        let asking = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, KEY, 2))
+        };
+        let seen = table.find(KEY, |slot| Some((slot, slots.key_of(slot))));
+        assert!(seen.is_none() || seen == Some((2, Some(KEY))), "{seen:?}");
+        assert_eq!(asking.join().unwrap(), Ok(()));
+    });
+}
+
+/// Two requests with one key that enter different places, since the first place becomes free
+/// between them: neither meets the other by writing, only by looking again.
+#[test]
+fn of_two_in_different_places_exactly_one_waits() {
+    check(|| {
+        let (table, slots) = keys();
+        assert_eq!(slots.ask(&table, 8 << 32, 3), Ok(()));
+        let other = {
+            let (table, slots) = (table.clone(), slots.clone());
+            thread::spawn(move || slots.ask(&table, KEY, 1))
+        };
+        slots.end(3);
+        let (mine, others) = (slots.ask(&table, KEY, 2), other.join().unwrap());
+        assert!(mine.is_ok() != others.is_ok(), "{mine:?} {others:?}");
+        assert_eq!(slots.find(&table, KEY), Some(if mine.is_ok() { 2 } else { 1 }));
     });
 }

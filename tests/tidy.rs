@@ -19,6 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("limits", &[]),
     ("reason", &[]),
+    ("prefetch", &[]),
     ("frame", &[]),
     ("message", &[]),
     ("config", &["frame", "message"]),
@@ -33,6 +34,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["config", "shared", "metrics", "ring::Listener", "ring::Wake", "ring::sockets"]),
     // The witness shares no decision with the accused.
     ("simulate", &["frame", "message", "config", "shared::histogram"]),
+    // Another witness, with the simulator's sockets and messages.
+    ("certify", &["frame", "message", "config", "simulate"]),
     // It asks what a start asks: descriptors of a plan, one ring.
     ("doctor", &["config", "control::descriptors", "ring::uring"]),
     ("app", &[EVERYTHING]),
@@ -43,7 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const EVERYTHING: &str = "*";
 
 /// The words of the product, free for all.
-const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason"];
+const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch"];
 
 /// Foreign interfaces and the beginnings of the only paths that may name them. A played member has
 /// sockets of its own: the witness shares nothing with the accused.
@@ -58,6 +61,7 @@ const UNSAFE: &[&str] = &[
     "src/shared/response_table",
     "src/shared/mailbox",
     "src/shard/cpu.rs",
+    "src/prefetch.rs",
     // The clock that the rings read, and the limit of descriptors.
     "src/control/clock.rs",
     "src/control/descriptors.rs",

@@ -1,10 +1,11 @@
 //! The command line as typed (INTERFACE, Commands).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::explain;
 use crate::time::Span;
 
 /// Where the configuration is unless `-c` says otherwise.
@@ -31,6 +32,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check the configuration and name every fault
     Check(CheckArgs),
+    /// Say who may connect where, and which way a frame would take
+    Explain(ExplainArgs),
     /// Say what a running switch is doing
     Status(LookArgs),
     /// List a running switch's lines
@@ -47,6 +50,9 @@ pub enum Command {
     Drain(LineArgs),
     /// Play a member of the configuration against a running switch
     Simulate(SimulateArgs),
+    /// Test the real other side of a member's lines, clause by clause
+    #[command(after_help = super::certify::CLAUSES)]
+    Certify(CertifyArgs),
     /// Compare this host's settings with what tuning/ advises; changes nothing
     Doctor(DoctorArgs),
 }
@@ -77,6 +83,26 @@ pub struct CheckArgs {
     #[arg(long)]
     pub dump: bool,
 }
+
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct ExplainArgs {
+    /// The configuration; a frame alone can be taken apart without one
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where the connection comes from
+    #[arg(long, value_name = "IP")]
+    pub from: Option<IpAddr>,
+    /// Where the switch listens, or where it connects to
+    #[arg(long, value_name = "IP:PORT")]
+    pub to: Option<SocketAddr>,
+    /// A frame with or without its length prefix, in hexadecimal digits
+    #[arg(long, value_name = "HEX", value_parser = frame)]
+    pub frame: Option<Frame>,
+}
+
+/// A frame that was typed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Frame(pub Vec<u8>);
 
 /// Which switch.
 #[derive(Args, Clone, PartialEq, Debug, Default)]
@@ -148,6 +174,30 @@ pub struct SimulateArgs {
     pub json: bool,
 }
 
+#[derive(Args, Clone, PartialEq, Debug)]
+pub struct CertifyArgs {
+    /// The member whose lines are tested
+    pub member: String,
+    /// The configuration
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: PathBuf,
+    /// Which side to play: the switch against the member, or the member against a running switch
+    #[arg(long = "as", value_name = "SIDE", default_value = "switch", value_parser = ["switch", "member"])]
+    pub side: String,
+    /// Only this clause, row or aspect
+    #[arg(long, value_name = "CLAUSE")]
+    pub only: Option<String>,
+    /// Skip what takes longer than 15 s, and say so
+    #[arg(long)]
+    pub quick: bool,
+    /// The local address to connect from
+    #[arg(long, value_name = "IP")]
+    pub bind: Option<IpAddr>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 #[derive(Args, Clone, PartialEq, Debug, Default)]
 pub struct DoctorArgs {
     /// Print everything about these settings: what, why, how to verify, mend and undo them
@@ -181,6 +231,10 @@ pub fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<
             "a command is missing: try `ringswitch --help`\n",
         )),
     }
+}
+
+fn frame(text: &str) -> Result<Frame, String> {
+    explain::bytes(text).map(Frame)
 }
 
 /// A time such as `500ms`, `10s` or `2m`.
@@ -222,6 +276,8 @@ mod tests {
             "ringswitch run -c f.toml",
             "ringswitch demo --for 3s",
             "ringswitch check --dump",
+            "ringswitch explain",
+            "ringswitch explain -c f.toml --from 10.0.0.1 --to [::1]:7001 --frame 0005:60",
             "ringswitch status --json",
             "ringswitch lines --admin 127.0.0.1:9600",
             "ringswitch groups -c f.toml",
@@ -231,6 +287,8 @@ mod tests {
             "ringswitch drain line-1",
             "ringswitch simulate nac -c f.toml --window 4 --for 10s --count 5 --size 300 --bind 127.0.0.2 --json",
             "ringswitch simulate nac -c f.toml --rate 100",
+            "ringswitch certify issuer -c f.toml --only MP1-4.5.4 --quick --json",
+            "ringswitch certify nac -c f.toml --as member --bind 127.0.0.2",
             "ringswitch doctor",
             "ringswitch doctor -c f.toml --pid 1 --tuning /etc/ringswitch/tuning --json",
             "ringswitch doctor net.core.somaxconn limit.nofile",
@@ -248,7 +306,13 @@ mod tests {
             "ringswitch nonsense",
             "ringswitch drain",
             "ringswitch simulate nac",
+            "ringswitch certify issuer",
+            "ringswitch certify issuer -c f.toml --as nobody",
             "ringswitch demo --for ten",
+            "ringswitch explain --from localhost",
+            "ringswitch explain --to 127.0.0.1",
+            "ringswitch explain --frame 0g",
+            "ringswitch explain --frame 012",
             "ringswitch demo --for 99999999999h",
             "ringswitch status --admin a -c b",
             "ringswitch simulate nac -c f --rate 0",

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,15 +12,19 @@ use serde::de::DeserializeOwned;
 
 use super::address;
 use super::args::{
-    self, CheckArgs, Command, DemoArgs, DoctorArgs, LineArgs, LookArgs, ReloadArgs, SimulateArgs, WhichArgs,
+    self, CertifyArgs, CheckArgs, Command, DemoArgs, DoctorArgs, ExplainArgs, Frame, LineArgs, LookArgs, ReloadArgs,
+    SimulateArgs, WhichArgs,
 };
+use super::certify;
 use super::check;
 use super::client::{self, Answer};
 use super::demo::{self, DemoOptions, DemoSwitch};
 use super::doctor;
+use super::explain::{self, Question};
 use super::simulate::{self, SimulateOptions};
 use super::{groups, lines, reload, status};
 use crate::app::{self, Embedded};
+use crate::certify::{Options as CertifyOptions, Part};
 use crate::config::plan::Plan;
 use crate::control::admin::views::{Group, Line, LineAnswer, ReloadAnswer, Status};
 use crate::control::configured::Configured;
@@ -53,7 +58,9 @@ fn dispatch(command: Command) -> Result<ExitCode, String> {
         Command::Run(args) => Ok(app::run(&args.config)),
         Command::Demo(args) => Ok(demo(&args)),
         Command::Check(args) => Ok(check(&args)),
+        Command::Explain(args) => Ok(explain(args)),
         Command::Simulate(args) => Ok(simulate(&args)),
+        Command::Certify(args) => Ok(certify(args)),
         Command::Doctor(args) => doctor(&args),
         Command::Status(args) => look(&args, "/v1/status", |status: &Status, width| status::render(status, width)),
         Command::Lines(args) => look(&args, "/v1/lines", |all: &Vec<Line>, width| lines::render(all, width)),
@@ -112,15 +119,39 @@ impl DemoSwitch for Demonstrated {
     }
 }
 
-fn simulate(args: &SimulateArgs) -> ExitCode {
-    let source = Configured::file(&args.config, app::host());
-    let plan = match source.load(None) {
-        Ok(loaded) => loaded.plan,
+/// A frame alone needs no configuration.
+fn explain(args: ExplainArgs) -> ExitCode {
+    let alone = args.from.is_none() && args.to.is_none() && args.frame.is_some();
+    let file = args.config.or_else(|| (!alone).then(|| args::CONFIGURATION.into()));
+    let plan = match file.map(|file| plan_of(&file)) {
+        Some(None) => return ExitCode::FAILURE,
+        plan => plan.flatten(),
+    };
+    let question = Question { from: args.from, to: args.to, frame: args.frame.map(|Frame(bytes)| bytes) };
+    print(&explain::explain(plan.as_deref(), &question));
+    ExitCode::SUCCESS
+}
+
+/// The plan of a configuration; `None` if it is refused, which was said then.
+fn plan_of(file: &Path) -> Option<Arc<Plan>> {
+    match Configured::file(file, app::host()).load(None) {
+        Ok(loaded) => Some(loaded.plan),
         Err(refused) => {
             refused.faults.iter().for_each(|fault| complain(&fault.to_string()));
-            return ExitCode::FAILURE;
+            None
         }
-    };
+    }
+}
+
+fn certify(args: CertifyArgs) -> ExitCode {
+    let Some(plan) = plan_of(&args.config) else { return ExitCode::FAILURE };
+    let part = if args.side == "member" { Part::Member } else { Part::Switch };
+    let options = CertifyOptions { part, only: args.only, quick: args.quick, bind: args.bind };
+    certify::run(&plan, &args.member, &options, args.json, width())
+}
+
+fn simulate(args: &SimulateArgs) -> ExitCode {
+    let Some(plan) = plan_of(&args.config) else { return ExitCode::FAILURE };
     let args = args.clone();
     let options = SimulateOptions {
         member: args.member,

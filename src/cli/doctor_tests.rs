@@ -70,9 +70,9 @@ Cannot tell:
 #[test]
 fn a_narrow_terminal_shortens_values_and_keeps_verdicts() {
     let long = Finding { here: "6.18.44-some-cloud".to_owned(), ..finding("a", Verdict::Ok, Weight::Need) };
-    let narrow = render(&subject(), &[long.clone()], 80);
+    let narrow = render(&subject(), std::slice::from_ref(&long), 80);
     assert!(narrow.contains("ok       a        6.18.44-som…  >= 2"), "{narrow}");
-    assert!(render(&subject(), &[long.clone()], 200).contains("6.18.44-some-cloud"));
+    assert!(render(&subject(), std::slice::from_ref(&long), 200).contains("6.18.44-some-cloud"));
     assert!(render(&subject(), &[long], 20).contains("ok       a\n"));
 }
 

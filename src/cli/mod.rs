@@ -4,11 +4,13 @@
 
 pub mod address;
 pub mod args;
+mod certify;
 pub mod check;
 pub mod client;
 pub mod command;
 pub mod demo;
 pub mod doctor;
+mod explain;
 mod groups;
 pub mod interrupt;
 mod lines;

@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use super::effective::{
     Configuration, HeaderConfiguration, LineConfiguration, MemberConfiguration, RouteConfiguration,
 };
-use super::plan::{Admin, Limits, LogFormat, Profile, Second, Side, Timers, TpduAnswers};
+use super::plan::{Admin, Limits, LogFormat, Profile, Repeat, Second, Side, Timers, TpduAnswers};
 use super::timers::TIMERS;
 use super::written::{duration, size};
+use crate::message::iso8583::{CLASS_NETWORK, Setting};
 use crate::reason::Rejected;
 
 /// Writes the whole of it.
@@ -136,7 +137,23 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
             let codes = Rejected::ALL.iter().filter_map(|reason| Some((reason.name(), ways.rejects.of(*reason)?)));
             key("station_rejects", table(codes.map(|(reason, code)| (reason, text(&code.to_string())))));
         }
+        HeaderConfiguration::Iso8583 { setting, repeat } => iso8583(setting, *repeat, key),
     }
+}
+
+fn iso8583(setting: &Setting, repeat: Repeat, key: &mut impl FnMut(&str, String)) {
+    key("dialect", text(setting.base.name()));
+    let fields = |class| list(setting.key(class), |field| field.to_string());
+    if fields(0) == fields(CLASS_NETWORK) {
+        key("key", fields(0));
+    } else {
+        // A key that is written holds for every class.
+        key("# key", format!("{}, of network messages {}", fields(0), fields(CLASS_NETWORK)));
+    }
+    let formats = setting.fields.iter().map(|(field, format)| format!("{field} = {}", text(&format.to_string())));
+    key("fields", format!("{{ {} }}", formats.collect::<Vec<_>>().join(", ")));
+    key("skip", setting.skip.to_string());
+    key("repeat", text(repeat.name()));
 }
 
 fn line(line: &LineConfiguration, member: &MemberConfiguration) -> Vec<(&'static str, String)> {

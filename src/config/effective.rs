@@ -8,11 +8,12 @@ use super::endpoint::{Bare, Directory, GroupName};
 use super::model::{self, Given, Model, SecondWord};
 use super::names::LineNames;
 use super::plan::{
-    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Second, Settings, Side, StationWays, Tier,
-    Timers, TpduAnswers,
+    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Repeat, Second, Settings, Side, StationWays,
+    Tier, Timers, TpduAnswers,
 };
 use super::timers::{DRAIN_WITHIN, TIMERS, settled};
 use crate::frame::Framing;
+use crate::message::iso8583::{Base, Setting};
 use crate::time::Span;
 
 /// What a configuration takes from the host where it says nothing; this module reads neither.
@@ -54,6 +55,7 @@ pub enum HeaderConfiguration {
     None,
     Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool },
     Station(StationWays),
+    Iso8583 { setting: Setting, repeat: Repeat },
 }
 
 impl HeaderConfiguration {
@@ -62,6 +64,7 @@ impl HeaderConfiguration {
             Self::None => Header::None,
             Self::Tpdu { .. } => Header::Tpdu,
             Self::Station(_) => Header::Station,
+            Self::Iso8583 { .. } => Header::Iso8583,
         }
     }
 }
@@ -172,6 +175,22 @@ fn header(written: &model::Member) -> HeaderConfiguration {
             strict: written.station_strict.sound_or(false),
             rejects: written.station_rejects.sound_or(RejectCodes::default()),
         }),
+        Header::Iso8583 => {
+            HeaderConfiguration::Iso8583 { setting: setting(written), repeat: written.repeat.sound_or(Repeat::Forward) }
+        }
+    }
+}
+
+/// How the messages of a member that speaks ISO 8583 are read.
+///
+/// # Panics
+/// If what was written of it is refused.
+pub fn setting(written: &model::Member) -> Setting {
+    Setting {
+        base: written.dialect.sound_or(Base::Cups),
+        key: written.key.get().map(|key| key.iter().map(|field| field.value).collect()),
+        fields: values(&written.fields).into_iter().collect(),
+        skip: written.skip.sound_or(0),
     }
 }
 

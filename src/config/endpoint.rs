@@ -31,7 +31,7 @@ pub enum Bare {
 impl Bare {
     /// What it stands for in a route's `from`.
     pub fn of_from(header: Header) -> Self {
-        if header == Header::Tpdu { Self::Every } else { Self::One }
+        if matches!(header, Header::Tpdu | Header::Iso8583) { Self::Every } else { Self::One }
     }
 }
 

@@ -5,9 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Tier, TpduAnswers};
+use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
+use crate::message::iso8583::{Base, Format};
 use crate::message::station::StationId;
 use crate::time::Span;
 
@@ -124,6 +125,12 @@ pub struct Member {
     pub station_strict: Given<bool>,
     pub station: Given<Vec<At<StationId>>>,
     pub station_rejects: Given<RejectCodes>,
+    pub dialect: Given<Base>,
+    pub key: Given<Vec<At<u8>>>,
+    /// Each at its field.
+    pub fields: Given<Vec<At<(u8, Format)>>>,
+    pub skip: Given<u16>,
+    pub repeat: Given<Repeat>,
     pub timers: WrittenTimers,
     pub limits: WrittenLimits,
     pub lines: Given<Vec<Line>>,

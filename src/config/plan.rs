@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::allowlist::Allowlist;
 use crate::frame::Framing;
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
+use crate::message::iso8583::Dialect;
 use crate::message::station::{RejectCode, StationId};
 use crate::reason::Rejected;
 use crate::time::Span;
@@ -202,6 +203,9 @@ pub struct Group {
     /// What the switch may read of the member's frames.
     pub header: Header,
     pub ways: Ways,
+    /// `header = "iso8583"`: how its messages are read and where its requests go. The switch does
+    /// not route by it yet: [`Group::ways`] lead nowhere, and `check` refuses the header.
+    pub iso8583: Option<Arc<Iso8583Ways>>,
     /// Whether a route leads to it: it then has a response table where its header needs one.
     pub answers: bool,
     pub timers: Timers,
@@ -214,6 +218,7 @@ pub enum Header {
     None,
     Tpdu,
     Station,
+    Iso8583,
 }
 
 impl Header {
@@ -223,6 +228,7 @@ impl Header {
             Self::None => "none",
             Self::Tpdu => "tpdu",
             Self::Station => "station",
+            Self::Iso8583 => "iso8583",
         }
     }
 }
@@ -305,6 +311,35 @@ pub enum TpduAnswers {
     Swapped,
     /// The number is in the source.
     Copied,
+}
+
+/// What the switch knows of a member that speaks ISO 8583.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Iso8583Ways {
+    pub dialect: Dialect,
+    pub repeat: Repeat,
+    /// Where its requests go, in order of preference; empty: it only answers.
+    pub to: Vec<GroupId>,
+}
+
+/// What a request gets that came before and still waits for its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Repeat {
+    /// It is handed on, and the newest copy gets the answer.
+    Forward,
+    Drop,
+}
+
+impl Repeat {
+    pub const ALL: [Self; 2] = [Self::Forward, Self::Drop];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Drop => "drop",
+        }
+    }
 }
 
 impl Plan {

@@ -58,11 +58,6 @@ const UNBUILT: &[Unbuilt] = &[
     key(Section::Switch, "state"),
     value("profile", "file", "use another profile"),
     value("header", "iso8583", "use `none`, `tpdu` or `station`"),
-    key(Section::Member, "dialect"),
-    key(Section::Member, "key"),
-    key(Section::Member, "fields"),
-    key(Section::Member, "skip"),
-    key(Section::Member, "repeat"),
     value("guard", "true", "write `false` or leave it out"),
     value("resend", "unacked", "write `never` or leave it out"),
     value("on_line_loss", "reset_group", "write `keep` or leave it out"),
@@ -85,7 +80,18 @@ pub fn unbuilt_key(section: Section, key: &str) -> Option<&'static Unbuilt> {
 
 /// The row for a value that is not built; `value` as text, without quotes.
 pub fn unbuilt_value(section: Section, key: &str, value: &str) -> Option<&'static Unbuilt> {
+    #[cfg(test)]
+    if key == "header" && AS_IF_BUILT.get() {
+        return None;
+    }
     UNBUILT.iter().find(|row| row.section == section && row.key == key && row.value == Some(value))
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Whether this thread's tests look at the configuration of headers that the switch does not
+    /// route by yet: it is read, checked and planned already.
+    pub static AS_IF_BUILT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
 /// The keys of a section that are not built: known, when the nearest known one is looked for.

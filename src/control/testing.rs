@@ -116,6 +116,7 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         lines: Vec::new(),
         header: header_of(&ways),
         ways,
+        iso8583: None,
         answers,
         timers: timers(),
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },

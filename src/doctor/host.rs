@@ -16,10 +16,13 @@ pub struct Host {
     pub tools: Tools,
 }
 
+/// What a program prints for an option and a device, or why it cannot be told.
+pub type Ethtool = Box<dyn Fn(&str, &str) -> Result<String, String>>;
+
 /// What is asked of programs and of the kernel.
 pub struct Tools {
     /// What `ethtool OPTION DEVICE` prints, or why it cannot be told.
-    pub ethtool: Box<dyn Fn(&str, &str) -> Result<String, String>>,
+    pub ethtool: Ethtool,
     /// Whether the kernel makes a ring for so many connections; if not, the reason.
     pub ring: Box<dyn Fn(usize) -> Result<(), String>>,
 }

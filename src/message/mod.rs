@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod iso8583;
 pub mod station;
 pub mod tpdu;

@@ -153,9 +153,10 @@ impl<R: Ring> Shard<R> {
 
     /// Reset at once: no byte read, no memory kept (`MC6-4.3`).
     fn refuse(&mut self, newcomer: Newcomer, reason: Refusal) {
-        self.ring.reset(newcomer.socket);
+        // Counted first: who sees the reset may look at the counter.
         let line = &self.switch.lines[newcomer.slot as usize];
         line.shared.counters.add_refused(reason);
+        self.ring.reset(newcomer.socket);
         let event =
             Event::Refused { at: self.switch.now, line: line.plan.name.clone(), remote: newcomer.remote, reason };
         self.tell(event);

@@ -5,6 +5,7 @@ pub mod counters;
 pub mod group_table;
 pub mod histogram;
 pub mod inbox;
+pub mod key_table;
 pub mod mailbox;
 pub mod published;
 pub mod response_table;

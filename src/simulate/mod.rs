@@ -21,8 +21,8 @@ mod connection;
 mod host;
 mod pattern;
 mod simulation;
-mod sockets;
-mod stream;
+pub(crate) mod sockets;
+pub(crate) mod stream;
 
 #[cfg(test)]
 pub(crate) mod fake_switch;

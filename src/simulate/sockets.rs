@@ -28,8 +28,22 @@ pub fn connect(remote: SocketAddr, local: Option<IpAddr>) -> io::Result<TcpStrea
     }
 }
 
+/// Listens at `local`.
+///
+/// A port in use is waited for a little: after a switch was killed the kernel gives the sockets of
+/// its rings back late.
+#[expect(clippy::disallowed_methods, reason = "before anything runs there is nothing to hold up")]
 pub fn listen(local: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(local)
+    let mut looks = 40;
+    loop {
+        match TcpListener::bind(local) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && looks > 0 => {
+                looks -= 1;
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            settled => return settled,
+        }
+    }
 }
 
 /// Closes with a reset instead of a FIN.

@@ -60,6 +60,11 @@ impl Input {
         }
     }
 
+    /// What stands from `at` on.
+    pub fn rest(&self, at: usize) -> &[u8] {
+        &self.bytes[at..self.filled]
+    }
+
     /// Forgets everything: a new connection begins at a frame boundary.
     pub fn clear(&mut self) {
         self.filled = 0;

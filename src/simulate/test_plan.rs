@@ -91,6 +91,7 @@ impl TestPlan {
                 Ways::Station(_) => Header::Station,
             },
             ways,
+            iso8583: None,
             answers,
             timers: self.timers,
             limits: limits(),

@@ -1,10 +1,11 @@
 //! Which ways the frames of each group may take.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::config::effective::{Configuration, HeaderConfiguration, MemberConfiguration};
 use crate::config::endpoint::GroupName;
-use crate::config::plan::{Header, TpduRoute, TpduWays, Ways};
+use crate::config::plan::{Header, Iso8583Ways, TpduRoute, TpduWays, Ways};
 use crate::ids::GroupId;
 
 /// The routes, gathered by what they mean to a group.
@@ -12,6 +13,8 @@ use crate::ids::GroupId;
 pub(super) struct RouteMap {
     counterparts: BTreeMap<GroupId, GroupId>,
     routes: BTreeMap<GroupId, Vec<TpduRoute>>,
+    /// Of groups whose requests all go one way.
+    requests: BTreeMap<GroupId, Vec<GroupId>>,
     /// By member: NIIs that a route to or from it matches.
     reserved: BTreeMap<String, BTreeSet<u16>>,
     answering: BTreeSet<GroupId>,
@@ -32,6 +35,7 @@ impl RouteMap {
                         map.routes.entry(group).or_default().push(route);
                     }
                 }
+                Header::Iso8583 => map.requests.extend(from.into_iter().map(|group| (group, to.clone()))),
                 Header::None => map.pair(&from, &to),
                 Header::Station => unreachable!("a route between stations is refused"),
             }
@@ -62,10 +66,19 @@ impl RouteMap {
         self.answering.contains(&group)
     }
 
+    pub fn iso8583(&self, member: &MemberConfiguration, group: GroupId) -> Option<Arc<Iso8583Ways>> {
+        let HeaderConfiguration::Iso8583 { setting, repeat } = &member.header else { return None };
+        let dialect = setting.compile().expect("a key that cannot be read is refused");
+        let to = self.requests.get(&group).cloned().unwrap_or_default();
+        Some(Arc::new(Iso8583Ways { dialect, repeat: *repeat, to }))
+    }
+
     pub fn ways(&self, member: &MemberConfiguration, group: GroupId) -> Ways {
         match &member.header {
             HeaderConfiguration::None => self.counterpart(group).map_or(Ways::Nowhere, |to| Ways::Pair { to }),
             HeaderConfiguration::Station(ways) => Ways::Station(Box::new(ways.clone())),
+            // What the switch does not route by yet.
+            HeaderConfiguration::Iso8583 { .. } => Ways::Nowhere,
             HeaderConfiguration::Tpdu { ids, answers, digits } => Ways::Tpdu(Box::new(TpduWays {
                 ids: ids.clone(),
                 answers: *answers,

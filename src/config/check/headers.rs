@@ -15,7 +15,7 @@ pub fn check(model: &Model, findings: &mut Findings<'_>) {
         match header {
             Header::Station => stations(member, &directory, findings),
             Header::Tpdu => tpdu_ids(member, findings),
-            Header::None => {}
+            Header::None | Header::Iso8583 => {}
         }
     }
 }
@@ -53,7 +53,7 @@ fn keys_of_another_header(member: &Member, header: Header, findings: &mut Findin
     }
 }
 
-fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 7] {
+fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 12] {
     [
         ("tpdu", member.tpdu.place(), Header::Tpdu),
         ("tpdu_ids", member.tpdu_ids.place(), Header::Tpdu),
@@ -62,6 +62,11 @@ fn header_keys(member: &Member) -> [(&'static str, Option<Place>, Header); 7] {
         ("station", member.station.place(), Header::Station),
         ("station_strict", member.station_strict.place(), Header::Station),
         ("station_rejects", member.station_rejects.place(), Header::Station),
+        ("dialect", member.dialect.place(), Header::Iso8583),
+        ("key", member.key.place(), Header::Iso8583),
+        ("fields", member.fields.place(), Header::Iso8583),
+        ("skip", member.skip.place(), Header::Iso8583),
+        ("repeat", member.repeat.place(), Header::Iso8583),
     ]
 }
 

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod headers;
+mod iso8583;
 mod lines;
 mod names;
 mod routes;
@@ -22,5 +23,6 @@ pub fn check(model: &Model, findings: &mut Findings<'_>) {
     lines::check(model, findings);
     addresses::check(model, findings);
     headers::check(model, findings);
+    iso8583::check(model, findings);
     routes::check(model, findings);
 }

@@ -10,6 +10,7 @@ use crate::config::plan::Header;
 pub fn check(model: &Model, findings: &mut Findings<'_>) {
     let directory = Directory::new(model);
     let mut pairs = Pairs::default();
+    let mut requests = Requests::default();
     for route in &model.routes {
         ends_given(route, findings);
         let Some(header) = common_header(route, &directory, findings) else { continue };
@@ -19,6 +20,7 @@ pub fn check(model: &Model, findings: &mut Findings<'_>) {
         match header {
             Header::None => pairs.join(&from, &to, findings),
             Header::Tpdu => {}
+            Header::Iso8583 => requests.add(&from, route.place, findings),
             Header::Station => {
                 findings.refuse(route.place, "members with header `station` need no route: leave it out")
             }
@@ -140,6 +142,25 @@ impl Pairs {
     }
 }
 
+/// Groups whose requests all go one way.
+#[derive(Default)]
+struct Requests(BTreeMap<GroupName, Place>);
+
+impl Requests {
+    fn add(&mut self, from: &[(GroupName, Place)], route: Place, findings: &mut Findings<'_>) {
+        for (group, place) in from {
+            if let Some(first) = self.0.insert(group.clone(), route) {
+                let first = findings.name_of(first);
+                let message = format!(
+                    "`{group}` has a route already ({first}), and with header `iso8583` one takes all its requests: \
+                     name the second destination in the first one's `to`"
+                );
+                findings.refuse(*place, message);
+            }
+        }
+    }
+}
+
 /// A frame that a route from the member matches is a request, anything else an answer: a member
 /// that is asked, and whose every frame is a request too, could never answer.
 fn request_or_answer(model: &Model, directory: &Directory<'_>, findings: &mut Findings<'_>) {
@@ -171,7 +192,8 @@ fn in_no_route(model: &Model, findings: &mut Findings<'_>) {
     let ends = model.routes.iter().flat_map(|route| [&route.from, &route.to]).filter_map(Given::get).flatten();
     let ends: BTreeSet<&str> = ends.map(|end| end.value.member.as_str()).collect();
     for member in &model.members {
-        let routed = matches!(member.header.known_or(Header::None), Some(Header::None | Header::Tpdu));
+        let routed =
+            matches!(member.header.known_or(Header::None), Some(Header::None | Header::Tpdu | Header::Iso8583));
         let Some(id) = member.id.get().filter(|_| routed) else { continue };
         if !ends.contains(id.as_str()) {
             findings.warn(member.id_place(), format!("member `{id}` is in no route: all that it sends is dropped"));

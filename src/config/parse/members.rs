@@ -4,15 +4,19 @@ use super::reader::{PlacedTable, Reader};
 use super::{scalar, sections};
 use crate::config::fault::At;
 use crate::config::model::{Given, Line, Member, OnLineLoss, Resend, Route, SecondWord};
-use crate::config::plan::{Flow, Header, Profile, RejectCodes, Tier, TpduAnswers};
+use crate::config::plan::{Flow, Header, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
 use crate::config::unbuilt::Section;
 use crate::frame::Prefix;
+use crate::message::iso8583::Base;
 use crate::reason::Rejected;
+
+/// Bytes that may stand before a message type: more than any header that there is.
+const SKIP_MAX: u64 = 999;
 
 pub fn member<'a>(reader: &mut Reader<'a, '_, '_>, (place, table): PlacedTable<'a>) -> Member {
     let mut reader = reader.inner(Section::Member, table);
     let profiles = Profile::ALL.map(|profile| (profile.name(), profile));
-    let headers = [Header::None, Header::Tpdu, Header::Station].map(|header| (header.name(), header));
+    let headers = [Header::None, Header::Tpdu, Header::Station, Header::Iso8583].map(|header| (header.name(), header));
     let answers = [("auto", TpduAnswers::Auto), ("swapped", TpduAnswers::Swapped), ("copied", TpduAnswers::Copied)];
     let member = Member {
         place,
@@ -33,6 +37,11 @@ pub fn member<'a>(reader: &mut Reader<'a, '_, '_>, (place, table): PlacedTable<'
         station_strict: reader.read("station_strict", scalar::truth),
         station: reader.list("station", scalar::station),
         station_rejects: station_rejects(&mut reader),
+        dialect: reader.word("dialect", &Base::ALL.map(|base| (base.name(), base))),
+        key: reader.list("key", scalar::key_field),
+        fields: reader.entries("fields", scalar::field_format),
+        skip: reader.read("skip", |value| scalar::integer(value, 0, SKIP_MAX).map(|bytes| bytes as u16)),
+        repeat: reader.word("repeat", &Repeat::ALL.map(|repeat| (repeat.name(), repeat))),
         timers: sections::timers(&mut reader),
         limits: sections::limits(&mut reader),
         lines: lines(&mut reader),

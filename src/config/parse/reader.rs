@@ -45,8 +45,10 @@ impl<'a, 'f, 's> Reader<'a, 'f, 's> {
             let written = super::scalar::text(value)?;
             let known = words.iter().find(|(word, _)| *word == written).map(|(_, meaning)| *meaning);
             known.ok_or_else(|| {
+                let near = nearest(written, words.iter().map(|(word, _)| *word));
                 let words: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
-                format!("`{written}` is not known here: write {}", words.join(" or "))
+                let near = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                format!("`{written}` is not known here: write {}{near}", words.join(" or "))
             })
         })
     }
@@ -66,6 +68,29 @@ impl<'a, 'f, 's> Reader<'a, 'f, 's> {
             }
         }
         if items.len() < array.len() { Given::Bad(place) } else { Given::Here(At { value: items, place }) }
+    }
+
+    /// A table whose keys are the operator's; every bad entry is named, at its key.
+    pub fn entries<T>(
+        &mut self,
+        key: &'static str,
+        convert: impl Fn(&str, &DeValue<'_>) -> Converted<T>,
+    ) -> Given<Vec<At<T>>> {
+        let table = match self.table(key) {
+            Given::Absent => return Given::Absent,
+            Given::Bad(place) => return Given::Bad(place),
+            Given::Here(table) => table,
+        };
+        let mut items = Vec::with_capacity(table.value.len());
+        for (name, value) in table.value {
+            let place = Place { file: self.file, offset: name.span().start };
+            match convert(name.get_ref(), value.get_ref()) {
+                Ok(value) => items.push(At { value, place }),
+                Err(message) => self.findings.refuse(place, format!("`{key}`: {message}")),
+            }
+        }
+        let all = items.len() == table.value.len();
+        if all { Given::Here(At { value: items, place: table.place }) } else { Given::Bad(table.place) }
     }
 
     /// A table within this one.

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use crate::config::model::{Bind, Endpoint};
 use crate::config::plan::Admin;
+use crate::message::iso8583::{FIELD_MAX, FIELD_MIN, Format, NoFormat};
 use crate::message::station::{RejectCode, StationId};
 use crate::time::Span;
 
@@ -240,6 +241,25 @@ pub fn reject_code(value: &DeValue<'_>) -> Converted<RejectCode> {
     RejectCode::from_text(text).ok_or_else(|| {
         format!("`{text}` is no reject code: write five digits between quotes, as in \"00045\"; 00000 means none")
     })
+}
+
+/// A field that can be part of a key.
+pub fn key_field(value: &DeValue<'_>) -> Converted<u8> {
+    let field = integer(value, FIELD_MIN.into(), FIELD_MAX.into());
+    let field =
+        field.map_err(|_| format!("{} is no field: write a number from {FIELD_MIN} to {FIELD_MAX}", shown(value)))?;
+    Ok(field as u8)
+}
+
+/// `60 = "LLLans"`.
+pub fn field_format(field: &str, value: &DeValue<'_>) -> Converted<(u8, Format)> {
+    let number = field.parse().ok().filter(|number: &u8| (FIELD_MIN..=FIELD_MAX).contains(number));
+    let number = number.filter(|number| number.to_string() == field);
+    let number =
+        number.ok_or_else(|| format!("`{field}` is no field: write a number from {FIELD_MIN} to {FIELD_MAX}"))?;
+    let format = value.as_str().and_then(|text| text.parse().ok());
+    let format = format.ok_or_else(|| format!("{} is no format of field {number}: {NoFormat}", shown(value)))?;
+    Ok((number, format))
 }
 
 /// `member` or `member/group`.

@@ -182,9 +182,17 @@ impl ResponseTable {
         }
     }
 
+    /// Whether a request waits under `number`, in time or not.
+    #[inline(always)]
+    pub fn waits(&self, number: u16) -> bool {
+        // Relaxed: a look at the state alone.
+        self.numbers.slot(number).is_some_and(|slot| word::is_pending(self.words[slot].load(Ordering::Relaxed)))
+    }
+
     /// Who waits under `number`, without taking it. A request past its deadline waits no more,
     /// swept or not.
-    #[inline]
+    // Inlined wherever it is used: its result is large, and most of it is not needed.
+    #[inline(always)]
     pub fn look(&self, number: u16, now: Instant) -> Result<(Waiting, Seen), Nobody> {
         let slot = self.numbers.slot(number).ok_or(Nobody::Unmatched)?;
         // Acquire, partner: the Release in `claim`, for the NII.
@@ -194,7 +202,7 @@ impl ResponseTable {
     }
 
     /// Takes what `look` saw; the number is free again. Fails if another shard was first.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, hand: &mut Claimer, number: u16, seen: Seen, now: Instant) -> Result<(), Nobody> {
         let slot = self.numbers.slot(number).ok_or(Nobody::Unmatched)?;
         if self.resolve(hand, slot, seen.word, word::freed(now)) {
@@ -225,7 +233,7 @@ impl ResponseTable {
     }
 
     /// The one way in which a request ends; true for the one caller that ends it.
-    #[inline]
+    #[inline(always)]
     fn resolve(&self, hand: &mut Claimer, slot: usize, seen: u64, becomes: u64) -> bool {
         self.join(hand);
         // AcqRel. Release, partner: the Acquire in `seize`; what was read of the request, its NII,
@@ -240,7 +248,7 @@ impl ResponseTable {
 
     /// The request that a word read with Acquire stands for. Its NII is surely its own only while
     /// the word is unchanged.
-    #[inline]
+    #[inline(always)]
     fn waiting(&self, slot: usize, word: u64, now: Instant) -> Option<Waiting> {
         let Slot::Pending { line, address, deadline } = word::read(word, now) else { return None };
         let nii = self.nii[slot].load(Ordering::Relaxed); // Relaxed: ordered by the word, see above

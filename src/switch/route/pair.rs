@@ -3,7 +3,8 @@
 use super::Incoming;
 use crate::frame::{Scan, scan};
 use crate::ids::GroupId;
-use crate::limits::RUN_FRAMES_MAX;
+use crate::limits::{FRAMES_AHEAD, RUN_FRAMES_MAX};
+use crate::prefetch::prefetch;
 use crate::reason::Drop;
 use crate::switch::Switch;
 use crate::switch::step::{Cut, Fate, Kind, Step};
@@ -42,6 +43,7 @@ impl Switch {
                 self.cuts.push(Cut { at: at as u32, len: data as u16, rewrite: None });
             }
             (len, frames) = (at + data, frames + 1);
+            prefetch(bytes, len + FRAMES_AHEAD * (framing.prefix.bytes() + data));
             let Scan::Frame { data: next } = scan(framing, &bytes[len..]) else { break };
             if next > max || len + framing.prefix.bytes() + next > quota || frames == frames_max {
                 break;

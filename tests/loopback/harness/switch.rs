@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -21,21 +21,30 @@ pub struct Switch {
     folder: TempDir,
     admin: SocketAddr,
     log: Arc<Mutex<String>>,
+    said: Arc<Mutex<String>>,
 }
 
 impl Switch {
     /// Writes the configuration, runs the binary on it and waits for the line with `ready`.
     pub fn start(config: &str, admin: SocketAddr) -> Self {
+        Self::start_by(config, admin, |run| run)
+    }
+
+    /// The same by another command, made of the one that runs the binary.
+    pub fn start_by(config: &str, admin: SocketAddr, other: impl FnOnce(Command) -> Command) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the configuration");
         std::fs::write(folder.path().join("ringswitch.toml"), config).expect("the configuration is written");
         let mut run = command::ringswitch(&["run", "-c"]);
-        run.arg(folder.path().join("ringswitch.toml")).stdout(Stdio::piped()).stderr(Stdio::piped());
+        run.arg(folder.path().join("ringswitch.toml"));
+        let mut run = other(run);
+        run.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         end_with_the_test(&mut run);
         let mut child = run.spawn().expect("the binary runs");
         let log = Arc::new(Mutex::new(String::new()));
         collect(child.stderr.take().expect("piped"), Arc::clone(&log));
-        let ready = watch_for_ready(child.stdout.take().expect("piped"));
-        let mut switch = Self { child, folder, admin, log };
+        let said = Arc::new(Mutex::new(String::new()));
+        let ready = watch_for_ready(child.stdout.take().expect("piped"), Arc::clone(&said));
+        let mut switch = Self { child, folder, admin, log, said };
         switch.wait_ready(&ready, config);
         switch
     }
@@ -65,6 +74,18 @@ impl Switch {
     /// Everything written to standard error so far.
     pub fn log(&self) -> String {
         self.log.lock().expect("the collector does not panic").clone()
+    }
+
+    /// Everything written to standard output so far.
+    pub fn said(&self) -> String {
+        self.said.lock().expect("the collector does not panic").clone()
+    }
+
+    /// What the kernel says of the process under this word, as in `/proc/PID/status`.
+    pub fn process_status(&self, word: &str) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a running child");
+        let line = status.lines().find_map(|line| line.strip_prefix(word)?.strip_prefix(':'));
+        line.unwrap_or_else(|| panic!("no {word} in:\n{status}")).trim().to_owned()
     }
 
     pub fn get(&self, path: &str) -> Response {
@@ -253,10 +274,11 @@ fn collect(source: impl std::io::Read + Send + 'static, into: Arc<Mutex<String>>
 }
 
 /// Tells when a line with `ready` came, and reads on so that the switch never meets a full pipe.
-fn watch_for_ready(source: impl std::io::Read + Send + 'static) -> Receiver<()> {
+fn watch_for_ready(source: impl std::io::Read + Send + 'static, said: Arc<Mutex<String>>) -> Receiver<()> {
     let (told, ready) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(source).lines().map_while(Result::ok) {
+            said.lock().expect("nobody panics with it").push_str(&format!("{line}\n"));
             if line.contains("ready") {
                 let _ = told.send(());
             }

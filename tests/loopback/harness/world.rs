@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::process::Command;
 
 use super::door::Door;
 use super::peer::Prefix;
@@ -232,5 +233,14 @@ impl World {
 
     pub fn start(&self) -> Switch {
         Switch::start(&self.text(), self.admin)
+    }
+
+    /// With everything in the log that the program can say, libraries included.
+    pub fn start_talkative(&self) -> Switch {
+        let talkative = |mut run: Command| {
+            run.env("RUST_LOG", "trace");
+            run
+        };
+        Switch::start_by(&self.text(), self.admin, talkative)
     }
 }

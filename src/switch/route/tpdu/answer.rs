@@ -216,12 +216,22 @@ fn find_at(table: &ResponseTable, number: u16, offset: usize, now: Instant) -> R
 /// different slots: nobody's.
 #[inline(always)]
 fn find_by_nii(table: &ResponseTable, head: Tpdu, now: Instant) -> Result<Found, Nobody> {
-    let fits = |found: Result<Found, Nobody>, nii: u16| match found {
-        Ok(found) if found.waiting.nii == nii => Ok(found),
-        Ok(_) => Err(Nobody::Unmatched),
-        Err(nobody) => Err(nobody),
-    };
     let exchanged = fits(find_at(table, head.destination, tpdu::DESTINATION, now), head.source);
+    // Nearly always: an NII is no number of the table's, so nobody can wait under it.
+    if exchanged.is_ok() && !table.waits(head.source) {
+        return exchanged;
+    }
+    find_either(table, head, now, exchanged)
+}
+
+/// The rarer half of [`find_by_nii`]: copied, both, or neither.
+#[inline(never)]
+fn find_either(
+    table: &ResponseTable,
+    head: Tpdu,
+    now: Instant,
+    exchanged: Result<Found, Nobody>,
+) -> Result<Found, Nobody> {
     let copied = fits(find_at(table, head.source, tpdu::SOURCE, now), head.destination);
     match (exchanged, copied) {
         (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
@@ -229,5 +239,15 @@ fn find_by_nii(table: &ResponseTable, head: Tpdu, now: Instant) -> Result<Found,
         (Ok(_), Ok(_)) => Err(Nobody::Unmatched),
         (Err(Nobody::Late), _) | (_, Err(Nobody::Late)) => Err(Nobody::Late),
         (Err(_), Err(_)) => Err(Nobody::Unmatched),
+    }
+}
+
+/// Only if the slot remembers this NII.
+#[inline(always)]
+fn fits(found: Result<Found, Nobody>, nii: u16) -> Result<Found, Nobody> {
+    match found {
+        Ok(found) if found.waiting.nii == nii => Ok(found),
+        Ok(_) => Err(Nobody::Unmatched),
+        Err(nobody) => Err(nobody),
     }
 }

@@ -15,8 +15,9 @@ use super::Incoming;
 use crate::config::plan::{TpduWays, Ways};
 use crate::frame::{Framing, Scan, scan};
 use crate::ids::GroupId;
-use crate::limits::RUN_FRAMES_MAX;
+use crate::limits::{FRAMES_AHEAD, RUN_FRAMES_MAX};
 use crate::message::tpdu::Tpdu;
+use crate::prefetch::prefetch;
 use crate::reason::Drop;
 use crate::switch::Switch;
 use crate::switch::step::{Cut, Fate, Rewrite, Step};
@@ -49,6 +50,7 @@ impl<'a> Frames<'a> {
     #[inline(always)]
     fn take(&mut self, cuts: &mut Vec<Cut>, at: usize, data: usize, rewrite: Rewrite) -> bool {
         self.len = at + data;
+        prefetch(self.bytes, self.len + FRAMES_AHEAD * (self.framing.prefix.bytes() + data));
         cuts.push(Cut { at: at as u32, len: data as u16, rewrite: Some(rewrite) });
         cuts.len() < RUN_FRAMES_MAX
     }

@@ -1,0 +1,140 @@
+//! `ringswitch certify`: tests the other side of a member's lines, clause by clause.
+
+use std::process::ExitCode;
+
+use super::interrupt::Interrupt;
+use super::table::{Align, table};
+use crate::certify::{Certification, Finding, Options, Report, Untestable, Verdict};
+use crate::config::plan::Plan;
+
+const HEAD: &[(&str, Align)] = &[
+    ("clause", Align::Left),
+    ("line", Align::Left),
+    ("verdict", Align::Left),
+    ("expected", Align::Left),
+    ("seen", Align::Left),
+];
+
+/// What `certify --help` says below the options.
+pub const CLAUSES: &str = "\
+Without --as, certify plays the switch: it listens and connects where the switch would for that
+member, so no switch may run meanwhile. With --as member it plays the member against a running
+switch, and somebody must answer requests behind it (`ringswitch simulate HOST` will do).
+Lines are broken, muted and fed with bad lengths: not for lines that carry business.
+
+A clause is named by its row of the standards, which depends on the line's profile, and an aspect
+(`MP1-4.5.4/cut`). --only takes the whole name, a row, or an aspect:
+  connect        the line comes up
+  request        a whole request is answered (cut, joined, pieces, largest and group need that)
+  cut            the same, cut in two at every byte
+  joined         several frames in one segment
+  pieces         every byte alone
+  largest        the largest data of the profile
+  probe-ignored  a probe is never answered
+  group          an answer returns over another line when the request's has broken; who answers
+                 must hold it back for 0.8 s, as `ringswitch simulate` does
+  second         a port carries one connection
+  direction      a frame against the direction of a simplex line is not taken
+  reconnect      the line is back after a break
+  close          after our FIN the peer closes
+  close-by-peer  the other way round: never judged, only its operator can make it close
+  bad-length     a bad length prefix is answered with a close
+  probe          an idle line is probed on time (takes up to silent_after)
+  silence        a silent line is closed (takes silent_after)
+  form           every length prefix that came was well formed
+
+Verdicts: passed; failed; not testable here (it does not concern the line, or the line is down);
+not judged (what can be seen from outside does not tell); skipped (--quick). Exit 1 if one failed.";
+
+/// Runs the command: exit 0 if no clause failed, 1 if one did or it was interrupted, 2 if there is
+/// nothing such to test.
+pub fn run(plan: &Plan, member: &str, options: &Options, json: bool, width: usize) -> ExitCode {
+    let complain = |message: &dyn std::fmt::Display| eprintln!("ringswitch certify {member}: {message}");
+    let interrupt = match Interrupt::catch() {
+        Ok(interrupt) => interrupt,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let stop = || interrupt.asked();
+    let progress = |what: &str| eprintln!("{what}");
+    let certification = match Certification::new(plan, member, options, &stop, &progress) {
+        Ok(certification) => certification,
+        Err(error) => {
+            complain(&error);
+            return match error {
+                Untestable::Listen { .. } => ExitCode::FAILURE,
+                Untestable::UnknownMember { .. } | Untestable::UnknownClause { .. } => ExitCode::from(2),
+            };
+        }
+    };
+    let report = certification.run();
+    if json {
+        println!("{:#}", report.json());
+    } else {
+        print!("{}", render(&report, width));
+    }
+    if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn render(report: &Report, width: usize) -> String {
+    let row = |finding: &Finding| {
+        let Finding { clause, line, verdict, expected, seen } = finding;
+        vec![clause.clone(), line.to_string(), verdict.name().to_owned(), expected.clone(), seen.clone()]
+    };
+    let rows: Vec<Vec<String>> = report.findings.iter().map(row).collect();
+    let mut text = table(HEAD, &rows, width);
+    // A narrow table has lost what matters most.
+    for finding in report.findings.iter().filter(|finding| finding.verdict == Verdict::Failed) {
+        let Finding { clause, line, expected, seen, .. } = finding;
+        text += &format!("failed: {clause} {line}: expected that {expected}; seen: {seen}\n");
+    }
+    let all = [Verdict::Passed, Verdict::Failed, Verdict::NotTestable, Verdict::NotJudged, Verdict::Skipped];
+    let counts = all.map(|verdict| format!("{} {}", report.count(verdict), verdict.name())).join(", ");
+    text += &format!("{}, tested by its {} side: {counts}\n", report.member, report.part.name());
+    if report.interrupted {
+        text += "interrupted: not everything was tested\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certify::{Aspect, Part};
+
+    fn report(verdict: Verdict) -> Report {
+        let finding = Finding {
+            clause: "MP1-4.5.4/cut".to_owned(),
+            line: "issuer-1".into(),
+            expected: "answered".to_owned(),
+            seen: "not answered".to_owned(),
+            verdict,
+        };
+        Report { member: "issuer".into(), part: Part::Switch, findings: vec![finding], interrupted: false }
+    }
+
+    #[test]
+    fn a_failed_clause_is_told_whole_on_any_terminal() {
+        let text = render(&report(Verdict::Failed), 20);
+        assert!(text.contains("failed: MP1-4.5.4/cut issuer-1: expected that answered; seen: not answered"), "{text}");
+        assert!(text.ends_with("0 passed, 1 failed, 0 not testable here, 0 not judged, 0 skipped\n"), "{text}");
+    }
+
+    #[test]
+    fn only_a_failure_or_an_interruption_fails() {
+        for verdict in [Verdict::Passed, Verdict::NotTestable, Verdict::NotJudged, Verdict::Skipped] {
+            assert!(report(verdict).passed(), "{verdict:?}");
+        }
+        assert!(!report(Verdict::Failed).passed());
+        assert!(!Report { interrupted: true, ..report(Verdict::Passed) }.passed());
+    }
+
+    #[test]
+    fn the_help_names_every_aspect() {
+        for aspect in Aspect::ALL {
+            assert!(CLAUSES.contains(&format!("\n  {} ", aspect.name())), "{}", aspect.name());
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! `ringswitch certify --as member` against the switch, and against a member that is simulated.
+
+use std::process::{Child, Stdio};
+
+use crate::harness::command::{Ended, ringswitch};
+use crate::harness::{Member, Switch, World, ports};
+
+/// A member that is played until the test is over.
+struct Played(Child);
+
+impl Played {
+    fn start(member: &str, file: &str) -> Self {
+        let mut command = ringswitch(&["simulate", member, "--for", "10m", "-c", file]);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs"))
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Timers short enough that whole clauses of waiting end while a test is waited for.
+fn timed(world: World) -> World {
+    let timers = [
+        r#"probe_after = "500ms""#,
+        r#"silent_after = "4s""#,
+        r#"answer_within = "3s""#,
+        r#"connect_within = "2s""#,
+        r#"reconnect = ["20ms", "200ms"]"#,
+    ];
+    timers.into_iter().fold(world, World::timer)
+}
+
+/// Every wait of certify has a limit of its own, and all of them together may take longer than
+/// tests are patient on a busy machine.
+fn certify(arguments: &[&str]) -> Ended {
+    let output = ringswitch(&[&["certify"], arguments].concat()).output().expect("the binary runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+fn verdicts(ended: &Ended) -> Vec<(String, String)> {
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON and nothing else");
+    let text = |finding: &serde_json::Value, key: &str| finding[key].as_str().expect("text").to_owned();
+    let findings = report["findings"].as_array().expect("a list");
+    findings.iter().map(|finding| (text(finding, "clause"), text(finding, "verdict"))).collect()
+}
+
+fn passes(ended: &Ended, clauses: &[&str]) {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let verdicts = verdicts(ended);
+    for clause in clauses {
+        let mut of_clause = verdicts.iter().filter(|(name, _)| name == clause).map(|(_, verdict)| verdict).peekable();
+        assert!(of_clause.peek().is_some(), "{clause} was tested: {ended:?}");
+        assert!(of_clause.all(|verdict| verdict == "passed"), "{clause}: {ended:?}");
+    }
+}
+
+fn file(switch: &Switch) -> String {
+    switch.config_file().display().to_string()
+}
+
+#[test]
+fn the_switch_passes_towards_a_channel() {
+    let channel = Member::plain("channel").listen().listen();
+    let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
+    let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
+    let _shop = Played::start("shop", &file(&switch));
+    for number in 1..=2 {
+        switch.wait_line_state(&shop.line(number), "up");
+    }
+    let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
+    let clauses = [
+        "MC6-4.1.2c/connect",
+        "MC6-5.2b/cut",
+        "MC6-5.2b/joined",
+        "MC6-5.2b/pieces",
+        "MC6-5.2b/largest",
+        "MC6-5.4.2/probe-ignored",
+        "MC6-4.1.4/group",
+        "MC6-4.2/second",
+        "MC6-4.1.2b/reconnect",
+        "MP1-4.5.3/close",
+        "MC6-5.2b/bad-length",
+        "MC6-5.4.2/probe",
+        "MC6-5.4.2/silence",
+        "MC6-5.2b/form",
+    ];
+    passes(&ended, &clauses);
+}
+
+#[test]
+fn the_switch_passes_towards_an_institution_with_simplex_lines() {
+    let nac = Member::nac("nac").listen();
+    let issuer = Member::new("issuer", "institution").key(r#"header = "tpdu""#);
+    let issuer = issuer.listen_with(r#"flow = "receive""#).connect_with(ports::free(), r#"flow = "send""#);
+    let switch = timed(crate::harness::payments(2, &nac, &issuer)).start();
+    for (aspect, clause) in [("direction", "MP1-4.3.1a"), ("close", "MP1-4.5.3"), ("silence", "MP1-4.5.5b")] {
+        let ended = certify(&["issuer", "--as", "member", "--only", aspect, "--json", "-c", &file(&switch)]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let verdicts = verdicts(&ended);
+        let passed = |(name, verdict): &(String, String)| *name == format!("{clause}/{aspect}") && verdict == "passed";
+        assert!(verdicts.iter().any(passed), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_member_that_is_not_there_fails() {
+    let nac = Member::nac("nac").listen();
+    let host = Member::host("host").listen();
+    let switch = timed(crate::harness::payments(1, &nac, &host)).start();
+    let path = file(&switch);
+    // The ports are free once the switch has gone; the file goes with it.
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("ringswitch.toml");
+    std::fs::copy(&path, &copy).expect("a file");
+    drop(switch);
+    let copy = copy.display().to_string();
+    let ended = certify(&["host", "-c", &copy]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("failed: MC6-4.1.2a/connect host-1"), "{ended:?}");
+    let wrong = certify(&["host", "--only", "nonsense", "-c", &copy]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert!(wrong.stderr.contains("MC6-5.2b/cut"), "it says which clauses there are: {wrong:?}");
+}
