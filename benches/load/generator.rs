@@ -1,9 +1,9 @@
 //! Terminals and hosts in a closed loop: each of a terminal's slots asks again when it is answered.
 
-use ringswitch::frame::{Framing, Prefix, Scan, scan};
 use ringswitch::simulate::latency::Latency;
 use ringswitch::time::{Instant, Span};
 
+use super::cutting::{Piece, cut};
 use super::frames::{Frames, Mark, Style};
 use super::hub::{Hub, Out, Player};
 
@@ -130,30 +130,11 @@ impl Generator {
 impl Player for Generator {
     fn received(&mut self, out: &mut Out<'_>, line: u32, bytes: &[u8], now: Instant) -> usize {
         let terminal = line < self.terminals;
-        let framing = framing(if terminal { self.frames.style.terminal } else { self.frames.style.host });
-        let mut at = 0;
-        loop {
-            let data = match scan(framing, &bytes[at..]) {
-                Scan::Frame { data } => data,
-                // Of a switch that was idle on this line for long.
-                Scan::Probe => {
-                    at += framing.prefix.bytes();
-                    continue;
-                }
-                Scan::Part { .. } => return at,
-                Scan::Malformed(reason) => panic!("line {line}: {reason:?}"),
-            };
-            let start = at + framing.prefix.bytes();
-            at = start + data;
-            if terminal {
-                self.answered(out, line, &bytes[start..at], now);
-            } else {
-                self.frames.answer(&bytes[start..at], |parts| out.append(line, parts));
-            }
-        }
+        let prefix = if terminal { self.frames.style.terminal } else { self.frames.style.host };
+        cut(prefix, line, bytes, |piece| match piece {
+            Piece::Probe => {}
+            Piece::Frame(data) if terminal => self.answered(out, line, data, now),
+            Piece::Frame(data) => self.frames.answer(data, |parts| out.append(line, parts)),
+        })
     }
-}
-
-const fn framing(prefix: Prefix) -> Framing {
-    Framing { prefix, max: 2_044 }
 }

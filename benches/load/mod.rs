@@ -7,6 +7,8 @@
 #![allow(dead_code, unused_imports, reason = "each program that plays a load uses its part")]
 
 pub mod cpu_time;
+pub mod cutting;
+pub mod dialogue;
 pub mod frames;
 pub mod generator;
 pub mod hub;

@@ -14,6 +14,7 @@ use ringswitch::control::configured::Configured;
 
 use super::placement::Placement;
 use crate::load::CpuTime;
+use crate::load::dialogue::said;
 
 /// The first argument of the process that is the switch.
 pub const PLAY: &str = "--play-switch";
@@ -89,10 +90,7 @@ impl Switch {
 
     /// What follows `word` in its next line, which must begin with it.
     fn answer(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("a pipe");
-        let rest = line.strip_prefix(word).unwrap_or_else(|| panic!("{word} was due, and this came: {line:?}"));
-        rest.trim().to_owned()
+        said(&mut self.output, word)
     }
 }
 

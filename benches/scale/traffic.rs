@@ -7,10 +7,10 @@
 use std::collections::VecDeque;
 
 use hdrhistogram::Histogram;
-use ringswitch::frame::{Framing, Prefix, Scan, scan};
 use ringswitch::time::{Instant, Span};
 
 use crate::load::Hub;
+use crate::load::cutting::{Piece, cut};
 use crate::load::frames::{Frames, Mark, Style};
 use crate::load::hub::{Out, Player};
 
@@ -267,31 +267,12 @@ impl Traffic {
 impl Player for Traffic {
     fn received(&mut self, out: &mut Out<'_>, line: u32, bytes: &[u8], now: Instant) -> usize {
         let terminal = line < self.terminals;
-        let framing = framing(if terminal { self.frames.style.terminal } else { self.frames.style.host });
+        let prefix = if terminal { self.frames.style.terminal } else { self.frames.style.host };
         self.tally.host_receives += u64::from(!terminal);
-        let mut at = 0;
-        loop {
-            let data = match scan(framing, &bytes[at..]) {
-                Scan::Frame { data } => data,
-                Scan::Probe => {
-                    self.tally.probes += 1;
-                    at += framing.prefix.bytes();
-                    continue;
-                }
-                Scan::Part { .. } => return at,
-                Scan::Malformed(reason) => panic!("line {line}: {reason:?}"),
-            };
-            let start = at + framing.prefix.bytes();
-            at = start + data;
-            if terminal {
-                self.answered(out, line, &bytes[start..at], now);
-            } else {
-                self.requested(out, line, &bytes[start..at]);
-            }
-        }
+        cut(prefix, line, bytes, |piece| match piece {
+            Piece::Probe => self.tally.probes += 1,
+            Piece::Frame(data) if terminal => self.answered(out, line, data, now),
+            Piece::Frame(data) => self.requested(out, line, data),
+        })
     }
-}
-
-const fn framing(prefix: Prefix) -> Framing {
-    Framing { prefix, max: 2_044 }
 }

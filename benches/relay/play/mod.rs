@@ -20,6 +20,7 @@ use ringswitch::app::{Embedded, host};
 use ringswitch::control::configured::Configured;
 
 use crate::load::Processes;
+use crate::load::dialogue::said;
 use programs::Program;
 
 /// The first argument of a process that plays one of them.
@@ -69,10 +70,7 @@ impl Played {
 
     /// What follows `word` in its next line, which must begin with it.
     fn said(&mut self, word: &str) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("a pipe");
-        let rest = line.strip_prefix(word).unwrap_or_else(|| panic!("{word} was due, and this came: {line:?}"));
-        rest.trim().to_owned()
+        said(&mut self.output, word)
     }
 }
 
