@@ -114,6 +114,8 @@ reasons! {
         Drained => "drained",
         /// `drain_within` passed first.
         DrainTimeout => "drain_timeout",
+        /// Another line of its group broke (`on_line_loss = "reset_group"`).
+        GroupReset => "group_reset",
         /// The network gave up (ETIMEDOUT, EHOSTUNREACH on an established connection).
         Network => "network",
         /// `MC6-5.1`: no answer to the connect request within `connect_within`.
@@ -124,5 +126,30 @@ reasons! {
         ConnectUnreachable => "connect_unreachable",
         /// The connect failed in this host: no free port, no such local address.
         ConnectLocal => "connect_local",
+    }
+}
+
+impl Closed {
+    /// Whether the line was lost: it was up, and nobody on our side meant it to end.
+    pub const fn is_loss(self) -> bool {
+        match self {
+            Self::Peer
+            | Self::Reset
+            | Self::Silent
+            | Self::Stalled
+            | Self::Partial
+            | Self::LengthDigits
+            | Self::LengthLimit
+            | Self::WrongDirection
+            | Self::Replaced
+            | Self::Network => true,
+            Self::Drained
+            | Self::DrainTimeout
+            | Self::GroupReset
+            | Self::ConnectTimeout
+            | Self::ConnectRefused
+            | Self::ConnectUnreachable
+            | Self::ConnectLocal => false,
+        }
     }
 }

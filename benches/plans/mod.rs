@@ -105,6 +105,7 @@ pub fn published(plan: Arc<Plan>) -> Published {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
             responses: group.answers.then(|| Arc::new(ResponseTable::new(group.limits.pending, rest, false, 1))),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         })
     };
     let lines = plan.lines.iter().map(|line| line.as_ref().map(|_| Arc::new(LineShared::default()))).collect();

@@ -61,6 +61,7 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
             responses: new_responses(group),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         });
     };
     if let Some(responses) = &old.responses {
@@ -75,7 +76,7 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
     if as_it_was {
         return old.clone();
     }
-    Arc::new(GroupShared { table, responses, answer_seconds: old.answer_seconds.clone() })
+    Arc::new(GroupShared { table, responses, answer_seconds: old.answer_seconds.clone(), resets: old.resets.clone() })
 }
 
 /// The numbers of a group that answers under a header whose answers are matched by number.

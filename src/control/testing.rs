@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, OnLineLoss, Plan, Profile, Second, Settings, Side, Tier,
+    Timers, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -79,6 +80,7 @@ pub fn settings() -> Settings {
         admin: Admin::Off,
         log: LogFormat::Text,
         spin: Span::ZERO,
+        state: None,
         drain_within: Span::from_secs(1),
         memory: 1 << 30,
         connections: 100,
@@ -118,6 +120,7 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         ways,
         iso8583: None,
         answers,
+        on_line_loss: OnLineLoss::Keep,
         timers: timers(),
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
     })

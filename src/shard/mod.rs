@@ -11,6 +11,7 @@ pub mod orders;
 pub mod post;
 pub mod queue;
 pub mod receive;
+pub mod reset;
 pub mod send;
 pub mod sever;
 pub mod thread;

@@ -12,6 +12,7 @@ use crate::shared::group_table::GroupTable;
 use crate::shared::histogram::Histogram;
 use crate::shared::inbox::Inbox;
 use crate::shared::mailbox::Sleeper;
+use crate::shared::resets::Resets;
 use crate::shared::response_table::ResponseTable;
 use crate::shared::status::LineStatus;
 
@@ -31,6 +32,7 @@ pub struct GroupShared {
     pub responses: Option<Arc<ResponseTable>>,
     /// Time from a request's arrival to its answer's, by the shard that took the answer.
     pub answer_seconds: Arc<[Histogram]>,
+    pub resets: Arc<Resets>,
 }
 
 /// A plan with the state behind its numbers. Immutable; replaced as a whole.
@@ -85,9 +87,10 @@ impl World {
     }
 
     /// Makes `next` the plan. The caller wakes the shards and waits for their `applied`.
-    pub fn publish(&self, next: Published) {
+    pub fn publish(&self, next: impl Into<Arc<Published>>) {
+        let next = next.into();
         let epoch = next.epoch;
-        self.current.store(Arc::new(next));
+        self.current.store(next);
         // Release, partner: the Acquire in `epoch`; a shard that sees the number sees the plan.
         self.epoch.store(epoch, Ordering::Release);
     }

@@ -32,6 +32,7 @@ mod probes;
 mod reload;
 mod reload_lines;
 mod requests;
+mod reset_group;
 mod rights;
 mod simplex;
 mod split_frames;

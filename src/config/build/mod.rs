@@ -193,6 +193,7 @@ fn plan_groups(
                 ways: routes.ways(member, id),
                 iso8583: routes.iso8583(member, id),
                 answers: routes.answers(id),
+                on_line_loss: member.on_line_loss,
                 timers: member.timers,
                 limits: member.limits,
             };

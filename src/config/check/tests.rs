@@ -188,13 +188,6 @@ fn what_is_not_built_is_refused_by_its_name() {
     refused(PAIR, "\"tv\"", "\"file\"", &["3:11: `profile` = `file` is not built yet"]);
     refused(TPDU, "\"tpdu\"", "\"tpdu\"\nguard = true", &["5:9: `guard` = `true` is not built yet"]);
     refused(PAIR, "\"tv\"", "\"tv\"\nresend = \"unacked\"", &["4:10: `resend` = `unacked` is not built yet"]);
-    refused(
-        PAIR,
-        "\"tv\"",
-        "\"tv\"\non_line_loss = \"reset_group\"",
-        &["4:16: `on_line_loss` = `reset_group` is not built yet"],
-    );
-    refused(PAIR, "[[route]]", "[switch]\nstate = \"/var/lib\"\n[[route]]", &["11:1: `state` is not built yet"]);
 }
 
 #[test]

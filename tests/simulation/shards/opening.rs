@@ -40,6 +40,7 @@ fn shared(group: &Group, shards: usize) -> GroupShared {
         table: Arc::new(GroupTable::new(group.lines.len(), shards)),
         responses: responses(group),
         answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+        resets: Arc::default(),
     }
 }
 
