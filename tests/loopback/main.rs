@@ -36,6 +36,7 @@ mod reset_group;
 mod rights;
 mod simplex;
 mod split_frames;
+mod state;
 mod station;
 mod station_rejects;
 mod stopping;
