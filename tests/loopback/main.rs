@@ -14,6 +14,7 @@ mod admin_lines;
 mod admission;
 mod answers;
 mod backup;
+mod backup_load;
 mod balance;
 mod certify;
 mod check;
