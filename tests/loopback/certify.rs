@@ -95,7 +95,8 @@ fn the_switch_passes_towards_a_channel() {
 /// The lines that certify breaks take the others along: it must not take their ends for its own doing.
 #[test]
 fn lines_that_fall_with_their_group_do_not_confuse_it() {
-    let channel = Member::plain("channel").key(r#"on_line_loss = "reset_group""#).listen().listen().listen();
+    let channel = Member::plain("channel").key(r#"on_line_loss = "reset_group""#).listen().listen();
+    let channel = channel.listen_with(r#"timers = { silent_after = "9s" }"#);
     let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
     let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
     let _shop = Played::start("shop", &file(&switch));
@@ -118,6 +119,7 @@ fn lines_that_fall_with_their_group_do_not_confuse_it() {
     let silence = verdicts(&ended).into_iter().filter(|(clause, _)| clause == "MC6-5.4.2/silence");
     let silence: Vec<String> = silence.map(|(_, verdict)| verdict).collect();
     assert!(silence.len() == 3 && silence.iter().any(|verdict| verdict == "passed"), "{silence:?}");
+    assert_eq!(silence[2], "not judged", "it was closed long before its own time");
 }
 
 #[test]
