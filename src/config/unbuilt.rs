@@ -63,7 +63,6 @@ const UNBUILT: &[Unbuilt] = &[
     key(Section::Member, "fields"),
     key(Section::Member, "skip"),
     key(Section::Member, "repeat"),
-    value("guard", "true", "write `false` or leave it out"),
     value("resend", "unacked", "write `never` or leave it out"),
     value("on_line_loss", "reset_group", "write `keep` or leave it out"),
 ];

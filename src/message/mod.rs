@@ -2,5 +2,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod guard;
 pub mod station;
 pub mod tpdu;

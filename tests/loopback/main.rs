@@ -22,6 +22,7 @@ mod commands;
 mod connecting;
 mod doctor;
 mod framing;
+mod guard;
 mod metrics;
 mod pairs;
 mod pausing;

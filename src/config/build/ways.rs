@@ -66,10 +66,11 @@ impl RouteMap {
         match &member.header {
             HeaderConfiguration::None => self.counterpart(group).map_or(Ways::Nowhere, |to| Ways::Pair { to }),
             HeaderConfiguration::Station(ways) => Ways::Station(Box::new(ways.clone())),
-            HeaderConfiguration::Tpdu { ids, answers, digits } => Ways::Tpdu(Box::new(TpduWays {
+            HeaderConfiguration::Tpdu { ids, answers, digits, guard } => Ways::Tpdu(Box::new(TpduWays {
                 ids: ids.clone(),
                 answers: *answers,
                 digits: *digits,
+                guard: *guard,
                 reserved: self.reserved.get(&*member.id).into_iter().flatten().copied().collect(),
                 routes: self.routes.get(&group).cloned().unwrap_or_default(),
             })),

@@ -48,6 +48,8 @@ struct Search {
     passed: usize,
     /// Whether going round the rested chunks has led to nothing since then.
     rested_in_vain: bool,
+    /// No number was free: until then those that rest are taken, too (guarded tables only).
+    resting_until: Instant,
 }
 
 impl Claimer {
@@ -114,8 +116,9 @@ impl ResponseTable {
     /// Looks at what is left of the chunk that the hand is at.
     #[inline]
     fn find_here(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        let rested_at = if now < hand.search.resting_until { Instant::NEVER } else { now };
         while let Some(slot) = hand.place.next_slot() {
-            if self.seize(slot, now) {
+            if self.seize(slot, rested_at, now) {
                 hand.place.set_used();
                 return Some(slot);
             }
@@ -139,10 +142,23 @@ impl ResponseTable {
         if found.is_none() {
             found = self.go_round(hand, Choice::LeftOut, now);
         }
+        if found.is_none() && self.is_guarded() {
+            found = self.find_resting(hand, now);
+        }
         if found.is_none() {
             hand.search.full_until = now + FULL_FOR;
         }
         found
+    }
+
+    /// The number that has rested longest, or nearly so: it was handed out longest ago, so it is the
+    /// next one round the ring. A late answer to its last request will not fit its next.
+    fn find_resting(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        // As long as a full table is remembered: then free numbers are looked for first again.
+        hand.search.resting_until = hand.search.since + FULL_FOR;
+        hand.search.passed = 0;
+        let choices = [Choice::Rested, Choice::LeftOut];
+        choices.into_iter().find_map(|choice| self.go_round(hand, choice, now))
     }
 
     fn go_round(&self, hand: &mut Claimer, choice: Choice, now: Instant) -> Option<usize> {
@@ -162,11 +178,11 @@ impl ResponseTable {
         None
     }
 
-    /// Makes a claimable slot this hand's to write.
+    /// Makes a claimable slot this hand's to write: a free one, or one whose rest ends by `rested_at`.
     #[inline]
-    fn seize(&self, slot: usize, now: Instant) -> bool {
+    fn seize(&self, slot: usize, rested_at: Instant, now: Instant) -> bool {
         let seen = self.words[slot].load(Ordering::Relaxed); // only a hint: the exchange decides
-        if !word::is_claimable(seen, now) {
+        if !word::is_claimable(seen, rested_at) {
             return false;
         }
         // Acquire, partner: the AcqRel by which `take` freed the slot; whoever took the last
@@ -207,6 +223,12 @@ impl Claims<'_> {
     /// A number for the request of `address` to `nii`, as [`ResponseTable::claim`].
     #[inline]
     pub fn next(&mut self, address: u16, nii: u16) -> Result<u16, Full> {
+        self.next_guarded(address, nii, 0)
+    }
+
+    /// The same; if the table is guarded, an answer must fit `hash` (0: need not).
+    #[inline]
+    pub fn next_guarded(&mut self, address: u16, nii: u16, hash: u32) -> Result<u16, Full> {
         let (table, hand) = (self.table, &mut *self.hand);
         if self.now < hand.search.full_until || !table.permits.take(&mut hand.stock) {
             return Err(Full);
@@ -217,6 +239,9 @@ impl Claims<'_> {
         };
         // Relaxed: published by the store below.
         table.nii[slot].store(nii, Ordering::Relaxed);
+        if table.is_guarded() {
+            table.guards[slot].store(hash, Ordering::Relaxed);
+        }
         // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
         // store: nobody else changes a slot that is being claimed.
         table.words[slot].store(word::with_address(self.word, address), Ordering::Release);

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! Every step out of `free`, `rest` and `pending` is a compare-exchange on the slot's word, so of
-//! an answer and a deadline that meet exactly one wins. The request's NII does not fit into the
-//! word: it lies beside it, is written while the slot is `claiming` and belongs to the word as
+//! an answer and a deadline that meet exactly one wins. The request's NII (and, in a table that is
+//! guarded, the hash that its answer must fit) does not fit into the word: it lies beside it, is written while the slot is `claiming` and belongs to the word as
 //! long as that stays as it was read.
 
 use std::fmt;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::ids::LineId;
-use crate::shared::atomics::{AtomicU16, AtomicU32, AtomicU64, Ordering};
+use crate::shared::atomics::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use crate::time::{Instant, Span};
 
 mod claimer;
@@ -50,6 +50,10 @@ pub struct ResponseTable {
     numbers: Numbers,
     words: Box<[AtomicU64]>,
     nii: Box<[AtomicU16]>,
+    /// What an answer must fit; 0: nothing. Memory that stays untouched while `guarded` is false.
+    guards: Box<[AtomicU32]>,
+    /// Never taken back: whoever claims a slot has to write over what a guarded request left there.
+    guarded: AtomicBool,
     ring: Ring,
     permits: Permits,
     rest_ns: AtomicU64,
@@ -119,6 +123,8 @@ impl ResponseTable {
             numbers,
             words: untouched_words(slots as usize),
             nii: untouched_nii(slots as usize),
+            guards: untouched_guards(slots as usize),
+            guarded: AtomicBool::new(false),
             ring: Ring::new(slots, chunk_slots, start as u32),
             permits: Permits::new(pending),
             rest_ns: AtomicU64::new(rest.0),
@@ -130,6 +136,26 @@ impl ResponseTable {
             table.withhold(slot);
         }
         table
+    }
+
+    /// Lets requests carry a hash that their answers must fit; for as long as the table lives.
+    pub fn guard(&self) {
+        self.guarded.store(true, Ordering::Relaxed); // Relaxed: the plan that says so is published later
+    }
+
+    #[inline]
+    fn is_guarded(&self) -> bool {
+        self.guarded.load(Ordering::Relaxed) // Relaxed: see `guard`
+    }
+
+    /// Whether an answer with this hash fits what `look` has just seen under `number`; 0 on either
+    /// side fits anything. True only as long as the word stays as it was: `take` tells.
+    #[inline]
+    pub fn fits(&self, number: u16, hash: u32) -> bool {
+        let Some(slot) = self.numbers.slot(number) else { return true };
+        // Relaxed: ordered by the word, as the NII in `waiting`.
+        let guard = self.guards[slot].load(Ordering::Relaxed);
+        guard == 0 || hash == 0 || guard == hash
     }
 
     /// Changes how many requests may wait. Those that wait already do so on.
@@ -304,6 +330,17 @@ fn untouched_words(slots: usize) -> Box<[AtomicU64]> {
 fn untouched_nii(slots: usize) -> Box<[AtomicU16]> {
     // SAFETY: all zeros is a valid `AtomicU16`.
     unsafe { Box::new_zeroed_slice(slots).assume_init() }
+}
+
+#[cfg(not(ringswitch_loom))]
+fn untouched_guards(slots: usize) -> Box<[AtomicU32]> {
+    // SAFETY: all zeros is a valid `AtomicU32`.
+    unsafe { Box::new_zeroed_slice(slots).assume_init() }
+}
+
+#[cfg(ringswitch_loom)]
+fn untouched_guards(slots: usize) -> Box<[AtomicU32]> {
+    (0..slots).map(|_| AtomicU32::new(0)).collect()
 }
 
 #[cfg(ringswitch_loom)]

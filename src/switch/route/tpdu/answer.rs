@@ -4,6 +4,7 @@ use super::{Frames, Incoming};
 use crate::config::plan::{TpduAnswers, TpduWays, Ways};
 use crate::ids::{GroupId, LineId};
 use crate::limits::PICK_QUOTA_BYTES;
+use crate::message::guard;
 use crate::message::tpdu::{self, Tpdu};
 use crate::reason::Drop;
 use crate::shared::counters::Hot;
@@ -47,6 +48,9 @@ impl Switch {
             Ok(found) => found,
             Err(nobody) => return drop(reason_of(nobody)),
         };
+        if !self.is_fit(incoming, &first, bytes) {
+            return drop(Drop::Guard);
+        }
         let fate = self.fate_of_answer(incoming, &first);
         let framing = self.lines[incoming.slot as usize].plan.framing;
         let (max, quota) = self.bounds(&fate, incoming);
@@ -107,6 +111,7 @@ impl Switch {
             let Ok(found) = find(ways, table, next, now) else { break };
             let joins =
                 found.waiting.line == first.waiting.line && share_a_run(found.waiting.deadline, first.waiting.deadline);
+            let joins = joins && (!ways.guard || fits(table, &found, &frames.bytes[at..at + data]));
             if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
                 break;
             }
@@ -157,6 +162,14 @@ impl Switch {
         find(ways, table, head, self.now)
     }
 
+    /// Whether the first answer of `bytes` fits its request, where the host's answers must.
+    #[inline]
+    fn is_fit(&self, incoming: Incoming, found: &Found, bytes: &[u8]) -> bool {
+        let group = self.group(incoming.group);
+        let (Ways::Tpdu(ways), Some(table)) = (&group.plan.ways, &group.shared.responses) else { return true };
+        !ways.guard || fits(table, found, &bytes[incoming.len - incoming.data..incoming.len])
+    }
+
     /// Requests of `line` wait no longer: answered, timed out or dropped.
     pub fn resolved(&self, line: LineId, requests: u32) {
         let here = matches!(self.place(line), Place::Here(_));
@@ -194,6 +207,13 @@ const fn reason_of(nobody: Nobody) -> Drop {
         Nobody::Late => Drop::Late,
         Nobody::Unmatched => Drop::Unmatched,
     }
+}
+
+/// Two messages of one transaction have one trace number and one terminal. The number alone may
+/// stand for another request by now.
+#[cold]
+fn fits(table: &ResponseTable, found: &Found, data: &[u8]) -> bool {
+    table.fits(found.number, guard::hash(data))
 }
 
 #[inline(always)]

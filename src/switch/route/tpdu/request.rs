@@ -2,7 +2,9 @@
 //! picked carries the run.
 
 use super::{Frames, Incoming};
+use crate::config::plan::Ways;
 use crate::ids::{GroupId, LineId};
+use crate::message::guard;
 use crate::message::tpdu::{self, Tpdu};
 use crate::reason::Drop;
 use crate::shared::counters::Hot;
@@ -50,13 +52,15 @@ impl Switch {
     fn claim(&mut self, to: GroupId, line: LineId, deadline: Instant, first: Tpdu, frames: &mut Frames<'_>) -> u32 {
         let Self { groups, cuts, now, .. } = self;
         let group = groups[to.index()].as_mut().expect("a plan names only groups that it has");
+        let guarded = matches!(&group.plan.ways, Ways::Tpdu(ways) if ways.guard);
         let table = group.shared.responses.as_ref().expect("a group that a TPDU route leads to has a table");
         let mut claims = table.claims(&mut group.hand, line, deadline, *now);
         while let Some((at, data, head)) = frames.next() {
             if head.destination != first.destination || head.id != first.id {
                 break;
             }
-            let Ok(number) = claims.next(head.source, head.destination) else { break };
+            let hash = if guarded { guard::hash(&frames.bytes[at..at + data]) } else { 0 };
+            let Ok(number) = claims.next_guarded(head.source, head.destination, hash) else { break };
             if !frames.take(cuts, at, data, Rewrite { at: tpdu::SOURCE as u16, value: number }) {
                 break;
             }
