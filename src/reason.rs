@@ -38,6 +38,8 @@ reasons! {
         Late => "late",
         /// An answer for which nobody waits.
         Unmatched => "unmatched",
+        /// An answer to another request than the one that its number stands for (`guard = true`).
+        Guard => "guard",
         /// The line broke before the frame's last byte was given to the kernel, and no sibling took it.
         LineLost => "line_lost",
         HoldExpired => "hold_expired",

@@ -120,7 +120,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
     key("header", text(header.kind().name()));
     match header {
         HeaderConfiguration::None => {}
-        HeaderConfiguration::Tpdu { ids, answers, digits } => {
+        HeaderConfiguration::Tpdu { ids, answers, digits, guard } => {
             let answers = match answers {
                 TpduAnswers::Auto => "auto",
                 TpduAnswers::Swapped => "swapped",
@@ -129,7 +129,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
             key("tpdu", text(answers));
             key("tpdu_ids", list(ids, |id| text(&format!("{id:02x}"))));
             key("tpdu_digits", digits.to_string());
-            key("guard", "false".to_owned());
+            key("guard", guard.to_string());
         }
         HeaderConfiguration::Station(ways) => {
             key("station", list(&ways.own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
@@ -227,6 +227,7 @@ header = "tpdu"
 tpdu_ids = ["60", "0a"]
 tpdu = "copied"
 tpdu_digits = true
+guard = true
 line = [
   { listen = "[::1]:7001", second = "replace", replace_after = "3s", timers = { silent_after = "121s" } },
   { listen = "127.0.0.1:0", group = "b", limits = { line_queue = "3KiB" } },

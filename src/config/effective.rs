@@ -53,7 +53,7 @@ pub struct MemberConfiguration {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HeaderConfiguration {
     None,
-    Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool },
+    Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool, guard: bool },
     Station(StationWays),
     Iso8583 { setting: Setting, repeat: Repeat },
 }
@@ -169,6 +169,7 @@ fn header(written: &model::Member) -> HeaderConfiguration {
             ids: if written.tpdu_ids.is_absent() { vec![TPDU_ID] } else { values(&written.tpdu_ids) },
             answers: written.tpdu.sound_or(TpduAnswers::Auto),
             digits: written.tpdu_digits.sound_or(false),
+            guard: written.guard.sound_or(false),
         },
         Header::Station => HeaderConfiguration::Station(StationWays {
             own: values(&written.station),

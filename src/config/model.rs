@@ -118,8 +118,8 @@ pub struct Member {
     pub tpdu: Given<TpduAnswers>,
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
-    /// Only ever `false`, `never`, `keep`: the other values are not built.
     pub guard: Given<bool>,
+    /// Only ever `never` and `keep`: the other values are not built.
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
     pub station_strict: Given<bool>,

@@ -276,6 +276,8 @@ pub struct TpduWays {
     pub answers: TpduAnswers,
     /// Only numbers that read as BCD digits are given to this host.
     pub digits: bool,
+    /// Its answers must fit their requests by trace number and terminal.
+    pub guard: bool,
     /// Numbers never given out: every NII that a route to or from this member matches.
     pub reserved: Vec<u16>,
     /// Routes from this group, in the order written; the first that matches wins.

@@ -63,6 +63,7 @@ mod tests {
             ids: vec![0x60],
             answers: TpduAnswers::Auto,
             digits: false,
+            guard: false,
             reserved: vec![3],
             routes: vec![route(&[3], &[1, 2]), route(&[], &[2])],
         };

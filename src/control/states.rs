@@ -69,6 +69,11 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
     }
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
+    if let (Some(responses), Ways::Tpdu(ways)) = (&old.responses, &group.ways)
+        && ways.guard
+    {
+        responses.keep_tags();
+    }
     // A table of numbers stays when no route leads to the group any more: answers are still due.
     let responses = old.responses.clone().or_else(|| new_responses(group));
     let as_it_was = !outgrown && responses.is_some() == old.responses.is_some();
@@ -85,7 +90,11 @@ fn new_responses(group: &Group) -> Option<Arc<ResponseTable>> {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, anywhere())))
+    let responses = ResponseTable::new(pending, rest, ways.digits, anywhere());
+    if ways.guard {
+        responses.keep_tags();
+    }
+    Some(Arc::new(responses))
 }
 
 /// A number to begin near. Without memory of the previous run a random start makes it unlikely that

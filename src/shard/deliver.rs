@@ -276,7 +276,7 @@ impl Delivery<'_> {
 
     fn drop_new(&mut self, slot: u32, reason: Drop, frames: u64) {
         let line = &mut self.switch.lines[slot as usize];
-        if matches!(reason, Drop::Late | Drop::Unmatched | Drop::RequesterGone | Drop::RequesterStalled) {
+        if matches!(reason, Drop::Late | Drop::Unmatched | Drop::Guard | Drop::RequesterGone | Drop::RequesterStalled) {
             line.asked -= frames as i64;
         }
         count_drop(&line.shared.counters, reason, frames);

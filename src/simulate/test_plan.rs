@@ -183,6 +183,7 @@ pub fn tpdu(routes: &[(&[u16], u32)]) -> Ways {
         ids: vec![0x60],
         answers: TpduAnswers::Auto,
         digits: false,
+        guard: false,
         reserved: Vec::new(),
         routes: routes.iter().map(route).collect(),
     }))

@@ -24,6 +24,7 @@ mod connecting;
 mod doctor;
 mod explain;
 mod framing;
+mod guard;
 mod metrics;
 mod pairs;
 mod pausing;

@@ -79,10 +79,11 @@ impl RouteMap {
             HeaderConfiguration::Station(ways) => Ways::Station(Box::new(ways.clone())),
             // What the switch does not route by yet.
             HeaderConfiguration::Iso8583 { .. } => Ways::Nowhere,
-            HeaderConfiguration::Tpdu { ids, answers, digits } => Ways::Tpdu(Box::new(TpduWays {
+            HeaderConfiguration::Tpdu { ids, answers, digits, guard } => Ways::Tpdu(Box::new(TpduWays {
                 ids: ids.clone(),
                 answers: *answers,
                 digits: *digits,
+                guard: *guard,
                 reserved: self.reserved.get(&*member.id).into_iter().flatten().copied().collect(),
                 routes: self.routes.get(&group).cloned().unwrap_or_default(),
             })),

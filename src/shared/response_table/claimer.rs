@@ -48,6 +48,8 @@ struct Search {
     passed: usize,
     /// Whether going round the rested chunks has led to nothing since then.
     rested_in_vain: bool,
+    /// No number was free: until then those that rest are taken, too, by who may.
+    resting_until: Instant,
 }
 
 impl Claimer {
@@ -108,14 +110,29 @@ impl ResponseTable {
     /// A slot in the state [`word::CLAIMING`].
     #[inline]
     fn find(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
-        self.find_here(hand, now).or_else(|| self.find_further(hand, now))
+        self.find_here(hand, now, now).or_else(|| self.find_further(hand, now))
+    }
+
+    /// The same, if need be one that still rests; says whether its rest was over for sure.
+    fn find_even_resting(&self, hand: &mut Claimer, now: Instant) -> Option<(usize, bool)> {
+        if now >= hand.search.full_until.max(hand.search.resting_until)
+            && let Some(slot) = self.find(hand, now)
+        {
+            return Some((slot, true));
+        }
+        if now >= hand.search.resting_until {
+            // As long as a full table is remembered: then free numbers are looked for first again.
+            (hand.search.resting_until, hand.search.passed) = (now + FULL_FOR, 0);
+        }
+        let found = self.find_here(hand, Instant::NEVER, now).or_else(|| self.find_resting(hand, now))?;
+        Some((found, false))
     }
 
     /// Looks at what is left of the chunk that the hand is at.
     #[inline]
-    fn find_here(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+    fn find_here(&self, hand: &mut Claimer, rested_at: Instant, now: Instant) -> Option<usize> {
         while let Some(slot) = hand.place.next_slot() {
-            if self.seize(slot, now) {
+            if self.seize(slot, rested_at, now) {
                 hand.place.set_used();
                 return Some(slot);
             }
@@ -133,11 +150,11 @@ impl ResponseTable {
         self.ring.leave(&mut hand.place);
         let mut found = None;
         if !hand.search.rested_in_vain {
-            found = self.go_round(hand, Choice::Rested, now);
+            found = self.go_round(hand, Choice::Rested, now, now);
             hand.search.rested_in_vain = found.is_none();
         }
         if found.is_none() {
-            found = self.go_round(hand, Choice::LeftOut, now);
+            found = self.go_round(hand, Choice::LeftOut, now, now);
         }
         if found.is_none() {
             hand.search.full_until = now + FULL_FOR;
@@ -145,14 +162,23 @@ impl ResponseTable {
         found
     }
 
-    fn go_round(&self, hand: &mut Claimer, choice: Choice, now: Instant) -> Option<usize> {
+    /// The number that has rested longest, or nearly so: it was handed out longest ago, so it is the
+    /// next one round the ring.
+    #[cold]
+    fn find_resting(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+        self.ring.leave(&mut hand.place);
+        let choices = [Choice::Rested, Choice::LeftOut];
+        choices.into_iter().find_map(|choice| self.go_round(hand, choice, Instant::NEVER, now))
+    }
+
+    fn go_round(&self, hand: &mut Claimer, choice: Choice, rested_at: Instant, now: Instant) -> Option<usize> {
         let start = self.ring.cursor();
         for turn in start..start + self.ring.chunks() as u64 {
             if hand.search.passed >= self.words.len() {
                 return None; // has searched enough for this millisecond
             }
             if self.ring.enter(&mut hand.place, turn, choice) {
-                let found = self.find_here(hand, now);
+                let found = self.find_here(hand, rested_at, now);
                 if found.is_some() {
                     return found;
                 }
@@ -162,11 +188,11 @@ impl ResponseTable {
         None
     }
 
-    /// Makes a claimable slot this hand's to write.
+    /// Makes a claimable slot this hand's to write: a free one, or one whose rest ends by `rested_at`.
     #[inline]
-    fn seize(&self, slot: usize, now: Instant) -> bool {
+    fn seize(&self, slot: usize, rested_at: Instant, now: Instant) -> bool {
         let seen = self.words[slot].load(Ordering::Relaxed); // only a hint: the exchange decides
-        if !word::is_claimable(seen, now) {
+        if !word::is_claimable(seen, rested_at) {
             return false;
         }
         // Acquire, partner: the AcqRel by which `take` freed the slot; whoever took the last
@@ -192,7 +218,7 @@ impl ResponseTable {
 /// Requests of one line with one deadline, being given numbers one after the other.
 #[derive(Debug)]
 pub struct Claims<'a> {
-    table: &'a ResponseTable,
+    pub(super) table: &'a ResponseTable,
     hand: &'a mut Claimer,
     /// The word of such a request but for its address.
     word: u64,
@@ -215,6 +241,33 @@ impl Claims<'_> {
             table.permits.put(&mut hand.stock);
             return Err(Full);
         };
+        Ok(self.publish(slot, address, nii))
+    }
+
+    /// A slot that is this hand's to write, and whether its rest was over; if need be, and `may`,
+    /// one of which it was not.
+    #[inline]
+    pub(super) fn claim_slot(&mut self, may: bool) -> Result<(usize, bool), Full> {
+        let (table, hand) = (self.table, &mut *self.hand);
+        let full = self.now < hand.search.full_until && !may;
+        if full || !table.permits.take(&mut hand.stock) {
+            return Err(Full);
+        }
+        let found = if may {
+            table.find_even_resting(hand, self.now)
+        } else {
+            table.find(hand, self.now).map(|slot| (slot, true))
+        };
+        if found.is_none() {
+            table.permits.put(&mut hand.stock);
+        }
+        found.ok_or(Full)
+    }
+
+    /// The request waits from now on.
+    #[inline]
+    pub(super) fn publish(&mut self, slot: usize, address: u16, nii: u16) -> u16 {
+        let (table, hand) = (self.table, &mut *self.hand);
         // Relaxed: published by the store below.
         table.nii[slot].store(nii, Ordering::Relaxed);
         // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
@@ -225,7 +278,7 @@ impl Claims<'_> {
             self.noted = hand.place.chunk;
             hand.sweeps.note(hand.place.chunk, self.deadline);
         }
-        Ok(table.numbers.number(slot))
+        table.numbers.number(slot)
     }
 }
 

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Every step out of `free`, `rest` and `pending` is a compare-exchange on the slot's word, so of
-//! an answer and a deadline that meet exactly one wins. The request's NII does not fit into the
-//! word: it lies beside it, is written while the slot is `claiming` and belongs to the word as
-//! long as that stays as it was read.
+//! an answer and a deadline that meet exactly one wins. The request's NII (and the tag that its answer
+//! must fit, in a table that keeps tags) does not fit into the word: it lies beside it, is written
+//! while the slot is `claiming` and belongs to the word as long as that stays as it was read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ mod numbers;
 mod permits;
 mod ring;
 mod sweep;
+mod tags;
 #[cfg(all(test, not(ringswitch_loom)))]
 mod tests;
 mod word;
@@ -35,6 +36,7 @@ pub use claimer::{Claimer, Claims};
 use numbers::Numbers;
 use permits::Permits;
 use ring::Ring;
+use tags::Tags;
 use word::Slot;
 
 /// Numbers of a chunk: 2 KiB of words, so that two shards seldom write the same cache line.
@@ -50,6 +52,7 @@ pub struct ResponseTable {
     numbers: Numbers,
     words: Box<[AtomicU64]>,
     nii: Box<[AtomicU16]>,
+    tags: Tags,
     ring: Ring,
     permits: Permits,
     rest_ns: AtomicU64,
@@ -119,6 +122,7 @@ impl ResponseTable {
             numbers,
             words: untouched_words(slots as usize),
             nii: untouched_nii(slots as usize),
+            tags: Tags::new(slots as usize),
             ring: Ring::new(slots, chunk_slots, start as u32),
             permits: Permits::new(pending),
             rest_ns: AtomicU64::new(rest.0),

@@ -1,6 +1,7 @@
 //! The whole table: its rules one by one, against a naive model, and between threads.
 
 mod capacity;
+mod guard;
 mod oracle;
 mod rules;
 mod threads;

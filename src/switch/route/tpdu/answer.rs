@@ -4,6 +4,7 @@ use super::{Frames, Incoming};
 use crate::config::plan::{TpduAnswers, TpduWays, Ways};
 use crate::ids::{GroupId, LineId};
 use crate::limits::PICK_QUOTA_BYTES;
+use crate::message::guard;
 use crate::message::tpdu::{self, Tpdu};
 use crate::reason::Drop;
 use crate::shared::counters::Hot;
@@ -47,11 +48,20 @@ impl Switch {
             Ok(found) => found,
             Err(nobody) => return drop(reason_of(nobody)),
         };
+        let guarded = self.is_guarded(incoming.group);
+        if guarded && !self.is_fit(incoming, &first, bytes) {
+            return drop(Drop::Guard);
+        }
         let fate = self.fate_of_answer(incoming, &first);
         let framing = self.lines[incoming.slot as usize].plan.framing;
         let (max, quota) = self.bounds(&fate, incoming);
         let mut frames = Frames { bytes, framing, max, quota, len: 0 };
-        let run = match self.take_run(incoming, head, first, &mut frames) {
+        let run = if guarded {
+            self.take_run::<true>(incoming, head, first, &mut frames)
+        } else {
+            self.take_run::<false>(incoming, head, first, &mut frames)
+        };
+        let run = match run {
             Ok(run) => run,
             Err(nobody) => return drop(reason_of(nobody)),
         };
@@ -78,7 +88,8 @@ impl Switch {
 
     /// Takes the first answer's number and those of the answers behind it that are for the same
     /// line. Only one shard takes a number: who comes second finds nobody.
-    fn take_run(
+    /// `GUARDED`: one that does not fit its request ends the run.
+    fn take_run<const GUARDED: bool>(
         &mut self,
         incoming: Incoming,
         head: Tpdu,
@@ -107,6 +118,7 @@ impl Switch {
             let Ok(found) = find(ways, table, next, now) else { break };
             let joins =
                 found.waiting.line == first.waiting.line && share_a_run(found.waiting.deadline, first.waiting.deadline);
+            let joins = joins && (!GUARDED || fits_guard(table, &found, &frames.bytes[at..at + data]));
             if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
                 break;
             }
@@ -157,6 +169,16 @@ impl Switch {
         find(ways, table, head, self.now)
     }
 
+    fn is_guarded(&self, group: GroupId) -> bool {
+        matches!(&self.group(group).plan.ways, Ways::Tpdu(ways) if ways.guard)
+    }
+
+    /// Whether the first answer of `bytes` fits its request.
+    fn is_fit(&self, incoming: Incoming, found: &Found, bytes: &[u8]) -> bool {
+        let Some(table) = &self.group(incoming.group).shared.responses else { return true };
+        fits_guard(table, found, &bytes[incoming.len - incoming.data..incoming.len])
+    }
+
     /// Requests of `line` wait no longer: answered, timed out or dropped.
     pub fn resolved(&self, line: LineId, requests: u32) {
         let here = matches!(self.place(line), Place::Here(_));
@@ -194,6 +216,12 @@ const fn reason_of(nobody: Nobody) -> Drop {
         Nobody::Late => Drop::Late,
         Nobody::Unmatched => Drop::Unmatched,
     }
+}
+
+/// Two messages of one transaction have one trace number and one terminal. The number alone may
+/// stand for another request by now.
+fn fits_guard(table: &ResponseTable, found: &Found, data: &[u8]) -> bool {
+    table.fits(found.number, guard::hash(data))
 }
 
 #[inline(always)]

@@ -3,6 +3,7 @@
 
 use super::{Frames, Incoming};
 use crate::ids::{GroupId, LineId};
+use crate::message::guard;
 use crate::message::tpdu::{self, Tpdu};
 use crate::reason::Drop;
 use crate::shared::counters::Hot;
@@ -35,7 +36,12 @@ impl Switch {
         let (framing, line) = (line.plan.framing, line.plan.id);
         let quota = incoming.len + self.group(to).quota_left();
         let mut frames = Frames { bytes, framing, max, quota, len: 0 };
-        let claimed = self.claim(to, line, deadline, head, &mut frames);
+        let keeps_tags = self.group(to).shared.responses.as_ref().is_some_and(|table| table.keeps_tags());
+        let claimed = if keeps_tags {
+            self.claim::<true>(to, line, deadline, head, &mut frames)
+        } else {
+            self.claim::<false>(to, line, deadline, head, &mut frames)
+        };
         if claimed == 0 {
             return drop(Drop::PendingFull);
         }
@@ -47,7 +53,15 @@ impl Switch {
 
     /// Gives numbers to the run of requests for the NII of its first; says to how many. A frame
     /// for which there is none ends the run: the next step says what becomes of it.
-    fn claim(&mut self, to: GroupId, line: LineId, deadline: Instant, first: Tpdu, frames: &mut Frames<'_>) -> u32 {
+    /// `GUARDED`: each remembers what its answer must fit.
+    fn claim<const GUARDED: bool>(
+        &mut self,
+        to: GroupId,
+        line: LineId,
+        deadline: Instant,
+        first: Tpdu,
+        frames: &mut Frames<'_>,
+    ) -> u32 {
         let Self { groups, cuts, now, .. } = self;
         let group = groups[to.index()].as_mut().expect("a plan names only groups that it has");
         let table = group.shared.responses.as_ref().expect("a group that a TPDU route leads to has a table");
@@ -56,7 +70,13 @@ impl Switch {
             if head.destination != first.destination || head.id != first.id {
                 break;
             }
-            let Ok(number) = claims.next(head.source, head.destination) else { break };
+            let number = if GUARDED {
+                let hash = guard::hash(&frames.bytes[at..at + data]);
+                claims.next_guarded(head.source, head.destination, hash)
+            } else {
+                claims.next(head.source, head.destination)
+            };
+            let Ok(number) = number else { break };
             if !frames.take(cuts, at, data, Rewrite { at: tpdu::SOURCE as u16, value: number }) {
                 break;
             }
