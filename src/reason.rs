@@ -50,6 +50,12 @@ reasons! {
         TooLarge => "too_large",
         BadHeader => "bad_header",
         ForeignSource => "foreign_source",
+        /// An ISO 8583 message without any of its key fields, or with one that cannot be come to.
+        KeyMissing => "key_missing",
+        /// A request with the key of one that another requester waits for.
+        KeyInUse => "key_in_use",
+        /// A request that came before and still waits (`repeat = "drop"`).
+        Repeat => "repeat",
         Draining => "draining",
         Memory => "memory",
     }

@@ -203,9 +203,6 @@ pub struct Group {
     /// What the switch may read of the member's frames.
     pub header: Header,
     pub ways: Ways,
-    /// `header = "iso8583"`: how its messages are read and where its requests go. The switch does
-    /// not route by it yet: [`Group::ways`] lead nowhere, and `check` refuses the header.
-    pub iso8583: Option<Arc<Iso8583Ways>>,
     /// Whether a route leads to it: it then has a response table where its header needs one.
     pub answers: bool,
     pub timers: Timers,
@@ -243,6 +240,8 @@ pub enum Ways {
         to: GroupId,
     },
     Tpdu(Box<TpduWays>),
+    /// By the message type; answers by version, class and key fields.
+    Iso8583(Box<Iso8583Ways>),
     /// By the destination station; the source must be one of the sender's own.
     Station(Box<StationWays>),
 }

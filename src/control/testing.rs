@@ -103,6 +103,7 @@ fn header_of(ways: &Ways) -> Header {
         Ways::Nowhere | Ways::Pair { .. } => Header::None,
         Ways::Tpdu(_) => Header::Tpdu,
         Ways::Station(_) => Header::Station,
+        Ways::Iso8583(_) => Header::Iso8583,
     }
 }
 
@@ -116,7 +117,6 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         lines: Vec::new(),
         header: header_of(&ways),
         ways,
-        iso8583: None,
         answers,
         timers: timers(),
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },

@@ -39,8 +39,17 @@ const COLD: &[(&str, &str, Cold)] = &[
     ("connections_accepted", "Connections admitted on the line", Cold::ConnectionsAccepted),
     ("answers_rerouted", "Answers sent on another line than their request's, which was down", Cold::AnswersRerouted),
     ("answers_late", "Answers that came after their request's deadline", Cold::AnswersLate),
-    ("answers_unmatched", "Answers for which nobody waited", Cold::AnswersUnmatched),
+    (
+        "answers_unmatched",
+        "Answers for which nobody waited; under ISO 8583 also those that lack a field of their request's `key`",
+        Cold::AnswersUnmatched,
+    ),
     ("requests_timed_out", "Requests of the line that were not answered in time", Cold::RequestsTimedOut),
+    (
+        "requests_repeated",
+        "Requests received again while their first copy waited for its answer, and handed on (ISO 8583)",
+        Cold::RequestsRepeated,
+    ),
 ];
 
 /// Families of the contract that nothing counts yet: announced, so that alerts can name them, and

@@ -224,11 +224,11 @@ impl Delivery<'_> {
         if taken == cuts.len() {
             return self.queued_new(to, run);
         }
-        let bytes = cuts[..taken].iter().map(|cut| (prefix.bytes() + usize::from(cut.len)) as u32).sum();
+        let queued = cuts[..taken].iter().map(|cut| (prefix.bytes() + usize::from(cut.len)) as u32).sum();
         if taken > 0 {
-            self.queued_new(to, Run { frames: taken as u32, bytes, ..run });
+            self.queued_new(to, Run { frames: taken as u32, bytes: queued, ..run });
         }
-        self.drop_for_memory(to, run, taken);
+        self.drop_for_memory(to, run, taken, bytes);
     }
 
     fn queued_new(&mut self, to: u32, run: Run) {
@@ -261,14 +261,14 @@ impl Delivery<'_> {
         }
     }
 
-    /// There was no memory for the cuts from `taken` on.
+    /// There was no memory for the cuts of `bytes` from `taken` on.
     #[cold]
-    fn drop_for_memory(&mut self, to: u32, run: Run, taken: usize) {
+    fn drop_for_memory(&mut self, to: u32, run: Run, taken: usize, bytes: &[u8]) {
         let group = self.switch.lines[to as usize].plan.group;
         for at in taken..self.switch.cuts.len() {
             let cut = self.switch.cuts[at];
             if run.kind == Kind::Request {
-                self.switch.give_up_cut(group, &cut);
+                self.switch.give_up_cut(group, &cut, bytes, run.deadline);
             }
             count_drop(self.counters_of(run.origin), Drop::Memory, 1);
         }
@@ -401,7 +401,7 @@ impl Delivery<'_> {
         {
             let framing = view.framing;
             for frame in whole_frames(framing, frames) {
-                self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], begun);
+                self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], run.deadline, begun);
             }
         }
         if matches!(run.kind, Kind::Probe | Kind::Reject) {

@@ -54,6 +54,9 @@ cells! {
     Cold {
         /// On the line that the request came in on.
         RequestsTimedOut,
+        /// A request came again while its first copy waited, and was handed on; on the line that it
+        /// came again on.
+        RequestsRepeated,
         /// On the line that the answer came in on, as the following ones.
         AnswersRerouted,
         AnswersLate,

@@ -6,10 +6,10 @@ use crate::harness::command::{Ended, ringswitch};
 use crate::harness::{Member, Switch, World, ports};
 
 /// A member that is played until the test is over.
-struct Played(Child);
+pub struct Played(Child);
 
 impl Played {
-    fn start(member: &str, file: &str) -> Self {
+    pub fn start(member: &str, file: &str) -> Self {
         let mut command = ringswitch(&["simulate", member, "--for", "10m", "-c", file]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs"))
     }

@@ -2,7 +2,8 @@
 
 use crate::check_files::Files;
 use crate::harness::command::{self, Ended};
-use crate::harness::vectors;
+use crate::harness::iso8583::cups;
+use crate::harness::{Prefix, vectors};
 
 /// A terminal concentrator, a host with a spare, two stations and a pair.
 const NETWORK: &str = r#"
@@ -60,6 +61,25 @@ line = [{ listen = "0.0.0.0:7401" }]
 id = "shop"
 profile = "merchant"
 line = [{ connect = "10.6.0.1:7401" }]
+
+[[member]]
+id = "acquirer"
+profile = "institution"
+allow = ["10.5.0.1"]
+header = "iso8583"
+key = [7, 11]
+line = [{ listen = "127.0.0.1:7501" }]
+
+[[member]]
+id = "issuer"
+profile = "institution"
+header = "iso8583"
+key = [11, 7]
+line = [{ connect = "10.5.0.2:7501" }]
+
+[[route]]
+from = ["acquirer"]
+to = ["issuer"]
 
 [[route]]
 from = ["nac"]
@@ -208,7 +228,7 @@ fn who_may_connect_and_who_may_not() {
     let host = of_network(&["--from", "10.9.0.7"]);
     has(
         &host,
-        &["may connect to 127.0.0.1:7101", "is connected to by 10.9.0.7:7201", "is reset at 3 of 5 listening lines"],
+        &["may connect to 127.0.0.1:7101", "is connected to by 10.9.0.7:7201", "is reset at 4 of 6 listening lines"],
     );
     let all = of_network(&[]);
     assert_eq!(all.lines().count(), 9, "each line once\n{all}");
@@ -299,4 +319,18 @@ fn what_cannot_be_explained_says_why() {
     let ended = explain(&["-c", files.main().to_str().expect("a plain path"), "--from", "127.0.0.1"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
     assert!(ended.stderr.contains("ringswitch.toml:2:6: "), "{ended:?}");
+}
+
+/// The key as configured, where the request goes, and why a message without one goes nowhere.
+#[test]
+fn a_message_that_goes_by_its_key() {
+    let fields = [(7, "1121203000"), (11, "000001"), (39, "00"), (41, "TERM0001")];
+    let said = |to: &str, data: &[u8]| of_network(&["--to", to, "--frame", &hex(&Prefix::Ascii4.frame(data))]);
+    let text = said("127.0.0.1:7501", &cups("0200", &fields));
+    has(&text, &["version 0, class 2", "a request", "field 7, of the key", "field 11, of the key", "issuer/main"]);
+    assert!(!text.contains("field 41, of the key"), "{text}");
+    has(&said("10.5.0.2:7501", &cups("0210", &fields)), &["answers the request to issuer/main with the same key"]);
+    has(&said("127.0.0.1:7501", &cups("0200", &fields[2..])), &["dropped (key_missing)"]);
+    has(&said("127.0.0.1:7501", b"no message"), &["dropped (bad_header)"]);
+    has(&said("10.5.0.2:7501", &cups("0200", &fields)), &["dropped (no_route)"]);
 }

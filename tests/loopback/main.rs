@@ -25,6 +25,7 @@ mod doctor;
 mod explain;
 mod framing;
 mod guard;
+mod iso8583;
 mod metrics;
 mod pairs;
 mod pausing;

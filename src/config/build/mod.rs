@@ -191,7 +191,6 @@ fn plan_groups(
                 lines: by_number(lines.map(|seat| (usize::from(seat.position), seat.id)), least),
                 header: member.header.kind(),
                 ways: routes.ways(member, id),
-                iso8583: routes.iso8583(member, id),
                 answers: routes.answers(id),
                 timers: member.timers,
                 limits: member.limits,

@@ -179,12 +179,6 @@ fn values_of_a_wrong_form_say_what_to_write() {
 
 #[test]
 fn what_is_not_built_is_refused_by_its_name() {
-    refused(
-        TPDU,
-        "\"tpdu\"",
-        "\"iso8583\"\ndialect = \"cups\"\nkey = [11]\nskip = 11\nrepeat = \"forward\"\nfields = {}",
-        &["4:10: `header` = `iso8583` is not built yet"],
-    );
     refused(PAIR, "\"tv\"", "\"file\"", &["3:11: `profile` = `file` is not built yet"]);
     refused(PAIR, "\"tv\"", "\"tv\"\nresend = \"unacked\"", &["4:10: `resend` = `unacked` is not built yet"]);
     refused(
@@ -591,7 +585,7 @@ line = [{ listen = "nowhere" }, { lisen = "127.0.0.1:1" }, { listen = "127.0.0.1
 [[member]]
 id = "one"
 profile = "institution"
-header = "iso8583"
+resend = "unacked"
 max = 20000
 line = [{ connect = "10.0.0.1:1", tier = "spare" }]
 [[route]]

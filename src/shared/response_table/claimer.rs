@@ -219,11 +219,11 @@ impl ResponseTable {
 #[derive(Debug)]
 pub struct Claims<'a> {
     pub(super) table: &'a ResponseTable,
-    hand: &'a mut Claimer,
+    pub(super) hand: &'a mut Claimer,
     /// The word of such a request but for its address.
     word: u64,
     deadline: Instant,
-    now: Instant,
+    pub(super) now: Instant,
     /// The chunk for which the sweep knows the deadline.
     noted: usize,
     claimed: i64,

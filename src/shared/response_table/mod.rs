@@ -22,6 +22,7 @@ use crate::shared::atomics::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use crate::time::{Instant, Span};
 
 mod claimer;
+mod keyed;
 mod numbers;
 mod permits;
 mod ring;
@@ -33,6 +34,7 @@ mod word;
 
 use claimer::HandCount;
 pub use claimer::{Claimer, Claims};
+pub use keyed::Held;
 use numbers::Numbers;
 use permits::Permits;
 use ring::Ring;

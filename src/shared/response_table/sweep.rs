@@ -87,7 +87,7 @@ impl ResponseTable {
     }
 
     /// None if an answer, or another hand's sweep, was faster.
-    fn expire(&self, hand: &mut Claimer, slot: usize, seen: u64, now: Instant) -> Option<Waiting> {
+    pub(super) fn expire(&self, hand: &mut Claimer, slot: usize, seen: u64, now: Instant) -> Option<Waiting> {
         let waiting = self.waiting(slot, seen, now)?;
         let rest = word::rest(waiting.deadline + self.rest());
         self.resolve(hand, slot, seen, rest).then_some(waiting)

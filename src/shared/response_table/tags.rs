@@ -1,6 +1,6 @@
 //! Tags: what an answer must fit beside its number, one 64-bit word a slot.
 //!
-//! A host that is guarded: bits 0-31 the hash of trace number and terminal, 0: nothing to fit; bit 32
+//! Under `header = "iso8583"`: the key (see `keyed`). A host that is guarded: bits 0-31 the hash of trace number and terminal, 0: nothing to fit; bit 32
 //! set if an answer without them does not fit either.
 
 use super::{Claims, Full, ResponseTable};

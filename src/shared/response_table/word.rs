@@ -3,7 +3,7 @@
 //! | bits | free | waiting | resting | never |
 //! |---|---|---|---|---|
 //! | 0-1 | 0 | 1 | 2 | 3 |
-//! | 2 | used before | requester's line | | being claimed |
+//! | 2 | used before | requester's line | was answered | being claimed |
 //! | 2-19 | | requester's line | | |
 //! | 20-35 | | address to restore | | |
 //! | 36-63 | | deadline, modulo 2^28 ticks | | |
@@ -26,6 +26,7 @@ const STATE_PENDING: u64 = 1;
 const STATE_REST: u64 = 2;
 
 const USED: u64 = 1 << 2;
+const ANSWERED: u64 = 1 << 2;
 
 const LINE_AT: u32 = 2;
 const ADDRESS_AT: u32 = 20;
@@ -88,10 +89,28 @@ pub fn with_address(pending: u64, address: u16) -> u64 {
     pending | u64::from(address) << ADDRESS_AT
 }
 
+/// The word of a waiting request, with another address.
+#[inline]
+pub fn readdressed(pending: u64, address: u16) -> u64 {
+    with_address(pending & !(u64::from(u16::MAX) << ADDRESS_AT), address)
+}
+
 /// The word of a number that rests until a moment, rounded up to the tick.
 #[inline]
 pub fn rest(until: Instant) -> u64 {
     floor(until + Span(TICK_NS - 1)).0 | STATE_REST
+}
+
+/// The same of a request that was answered, while answers to further copies of it may come.
+#[inline]
+pub fn answered(until: Instant) -> u64 {
+    rest(until) | ANSWERED
+}
+
+/// Whether a word that rests is one of [`answered`].
+#[inline]
+pub fn is_answered(rest: u64) -> bool {
+    rest & (STATE | ANSWERED) == STATE_REST | ANSWERED
 }
 
 #[inline]
@@ -189,6 +208,15 @@ mod tests {
     fn a_new_table_is_zeros_and_zeros_were_never_used() {
         assert_eq!(read(UNUSED, Instant(1 << 60)), Slot::Free(None));
         assert_eq!(read(freed(Instant(0)), Instant(1 << 60)), Slot::Free(Some(Instant(0))));
+    }
+
+    #[test]
+    fn a_rest_may_say_that_there_was_an_answer() {
+        let until = Instant(5 * TICK_NS);
+        assert_eq!(read(answered(until), Instant(0)), Slot::Rest { until });
+        assert!(is_answered(answered(until)) && !is_answered(rest(until)) && !is_answered(NEVER | ANSWERED));
+        let word = readdressed(pending(LineId(7), 0xffff, until), 3);
+        assert_eq!(word, pending(LineId(7), 3, until));
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub struct Run {
 /// Deadlines that differ by less than this (8 ms) may share a run; the earlier one counts.
 const DEADLINE_GRAIN_NS: u64 = 1 << 23;
 
+/// The latest deadline in a run whose earliest is this.
+pub fn latest_of_a_run(earliest: Instant) -> Instant {
+    Instant(earliest.0 | (DEADLINE_GRAIN_NS - 1))
+}
+
 /// Whether frames with these deadlines may share a run.
 #[inline]
 pub fn share_a_run(one: Instant, other: Instant) -> bool {

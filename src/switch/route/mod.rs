@@ -1,6 +1,10 @@
 //! The ways of the header kinds: which group a frame is for, and what is changed in it.
 
+mod answers;
+mod frames;
+mod iso8583;
 pub mod pair;
+mod requests;
 pub mod station;
 pub mod tpdu;
 
@@ -54,6 +58,7 @@ impl Switch {
                 self.pair_step(incoming, to, bytes)
             }
             Ways::Tpdu(_) => self.tpdu_step(incoming, bytes),
+            Ways::Iso8583(_) => self.iso8583_step(incoming, bytes),
             Ways::Station(_) => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
             Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
         }
@@ -86,6 +91,7 @@ impl Switch {
             Ways::Nowhere | Ways::Pair { .. } => false,
             Ways::Station(_) => true,
             Ways::Tpdu(ways) => ways.routes.iter().map(|route| route.to.len()).sum::<usize>() > 1,
+            Ways::Iso8583(ways) => ways.to.len() > 1,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod door;
 pub mod frames;
 pub mod host;
 pub mod http;
+pub mod iso8583;
 pub mod kernel;
 pub mod ledger;
 pub mod metrics;

@@ -10,6 +10,7 @@ mod wire;
 mod answers;
 mod both_rings;
 mod connecting;
+mod keys;
 mod queues;
 mod random;
 mod silence;

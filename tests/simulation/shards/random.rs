@@ -27,6 +27,8 @@ struct Run {
     stage: Stage,
     members: Vec<Member>,
     ledger: Ledger,
+    /// Requests go by `header = "iso8583"`, which has one way for all of them.
+    keyed: bool,
     /// In percent of the steps.
     breaks: u8,
     /// Answers sent a second time.
@@ -50,7 +52,8 @@ struct Written {
     backup: bool,
 }
 
-fn written(random: &mut Random) -> Vec<Written> {
+fn written(random: &mut Random, keyed: bool) -> Vec<Written> {
+    let (terminal, institution) = if keyed { (TERMINAL_KEYED, INSTITUTION_KEYED) } else { (TERMINAL, INSTITUTION) };
     let mut member = |name, words, first_port, role, lengths, switch_connects, may_be_simplex: bool| {
         let simplex = may_be_simplex && random.chance(30);
         let lines = 1 + random.below(3) as u16;
@@ -62,17 +65,20 @@ fn written(random: &mut Random) -> Vec<Written> {
     vec![
         member("channel", "profile = \"channel\"", 7000, Role::Pair { to: 1 }, digits, false, false),
         member("merchant", "profile = \"merchant\"", 7100, Role::Pair { to: 0 }, digits, true, false),
-        member("nac-a", TERMINAL, 7200, Role::Requester, binary, false, false),
-        member("nac-b", TERMINAL, 7300, Role::Requester, binary, false, false),
-        member("issuer", INSTITUTION, 7400, Role::Host { nii: 3 }, digits, false, true),
-        member("acquirer", INSTITUTION, 7500, Role::Host { nii: 6 }, digits, true, true),
+        member("nac-a", terminal, 7200, Role::Requester, binary, false, false),
+        member("nac-b", terminal, 7300, Role::Requester, binary, false, false),
+        member("issuer", institution, 7400, Role::Host { nii: 3 }, digits, false, true),
+        member("acquirer", institution, 7500, Role::Host { nii: 6 }, digits, true, true),
     ]
 }
 
 const TERMINAL: &str = "profile = \"terminal\"\nheader = \"tpdu\"";
 const INSTITUTION: &str = "profile = \"institution\"\nheader = \"tpdu\"";
 
-fn text(random: &mut Random, members: &[Written]) -> String {
+const TERMINAL_KEYED: &str = "profile = \"terminal\"\nheader = \"iso8583\"\nskip = 5";
+const INSTITUTION_KEYED: &str = "profile = \"institution\"\nheader = \"iso8583\"\nskip = 5";
+
+fn text(random: &mut Random, members: &[Written], keyed: bool) -> String {
     let shards = 1 + random.below(3);
     let line_queue = ["16KiB", "64KiB", "1MiB"][random.below(3) as usize];
     let answer_queue = ["64KiB", "16MiB"][random.below(2) as usize];
@@ -101,6 +107,10 @@ fn text(random: &mut Random, members: &[Written]) -> String {
         text.push_str("]\n");
     }
     text.push_str("[[route]]\nfrom = [\"channel\"]\nto = [\"merchant\"]\n");
+    if keyed {
+        text.push_str("[[route]]\nfrom = [\"nac-a\", \"nac-b\"]\nto = [\"issuer\"]\n");
+        return text;
+    }
     for (nii, host) in [("0003", "issuer"), ("0006", "acquirer")] {
         let _ = write!(
             text,
@@ -123,8 +133,9 @@ fn conditions(random: &mut Random) -> Conditions {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let members = written(&mut random);
-        let text = text(&mut random, &members);
+        let keyed = random.chance(35);
+        let members = written(&mut random, keyed);
+        let text = text(&mut random, &members, keyed);
         let conditions = conditions(&mut random);
         if asked_for("SEED").is_some() {
             println!("{text}\n{conditions:?}");
@@ -144,8 +155,8 @@ impl Run {
         };
         let members = members.iter().enumerate().map(member).collect();
         let breaks = if random.chance(30) { 0 } else { 1 + random.below(12) as u8 };
-        let (ledger, again, last_answer) = (Ledger::default(), 0, Vec::new());
-        let mut run = Self { random, stage, members, ledger, breaks, again, last_answer };
+        let (ledger, again, last_answer) = (Ledger { keyed, ..Ledger::default() }, 0, Vec::new());
+        let mut run = Self { random, stage, members, ledger, keyed, breaks, again, last_answer };
         run.open();
         run.stage.kernel.set_faults(Faults::swarm(&mut run.random));
         run
@@ -218,7 +229,7 @@ impl Run {
             let data = match role {
                 Role::Pair { to } => self.ledger.pair(sender.wire, to, length),
                 Role::Requester => {
-                    let (to, nii) = HOSTS[self.random.below(2) as usize];
+                    let (to, nii) = HOSTS[if self.keyed { 0 } else { self.random.below(2) as usize }];
                     // Few addresses, so that many requests at a time have the same.
                     let terminal = self.random.below(4) as u16;
                     self.ledger.request(sender.wire, to, nii, terminal, length)

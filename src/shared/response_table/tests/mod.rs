@@ -2,6 +2,7 @@
 
 mod capacity;
 mod guard;
+mod keyed;
 mod oracle;
 mod rules;
 mod threads;
