@@ -8,6 +8,8 @@
 mod counting;
 #[path = "../benches/load/mod.rs"]
 mod load;
+#[path = "../benches/plans/mod.rs"]
+mod plans;
 #[path = "steady/system_calls.rs"]
 mod system_calls;
 
@@ -19,6 +21,8 @@ use std::time::Duration;
 use load::{CpuTime, Generator, Hub, Shape, peers};
 use ringswitch::app::{Embedded, host};
 use ringswitch::control::configured::Configured;
+use ringswitch::frame::Prefix;
+use ringswitch::switch::step::Fate;
 
 /// Queues, windows and partial frames have reached every size they will have.
 const WARM_UP_FRAMES: u64 = 60_000;
@@ -79,6 +83,35 @@ fn requests_and_answers_allocate_nothing() {
 #[test]
 fn frames_of_pairs_allocate_nothing() {
     allocates_nothing(Shape::Pairs);
+}
+
+/// The switch without a shard around it: requests that wait under keys, their repeats and answers.
+#[test]
+fn deciding_by_keys_allocates_nothing() {
+    const FRAMES: usize = 100;
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut switch = plans::switch(&plans::banks());
+    let (acquirer, issuer) = (plans::slot(&switch, "acquirer-1"), plans::slot(&switch, "issuer-1"));
+    let messages = |message_type: &'static str, round: usize| {
+        let heads = (round * FRAMES..(round + 1) * FRAMES).map(|trace| plans::bank_head(message_type, trace));
+        plans::frames_of(Prefix::Ascii4, heads)
+    };
+    let rounds: Vec<_> = (0..20).map(|round| (messages("0200", round), messages("0210", round))).collect();
+    let mut decide = |(requests, answers): &(Vec<u8>, Vec<u8>)| {
+        for (slot, bytes) in [(acquirer, requests), (acquirer, requests), (issuer, answers)] {
+            plans::turn(&mut switch);
+            let mut at = 0;
+            while at < bytes.len() {
+                let step = switch.step(slot, &bytes[at..], switch.now);
+                assert!(matches!(step.fate, Fate::Forward(_)), "{:?}", step.fate);
+                at += step.len;
+            }
+        }
+    };
+    decide(&rounds[0]);
+    counting::watch(CpuTime::own().thread);
+    rounds[1..].iter().for_each(decide);
+    assert_eq!(counting::seen(), (0, String::new()));
 }
 
 /// A counter that counts nothing would pass, too.

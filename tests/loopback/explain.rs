@@ -231,7 +231,7 @@ fn who_may_connect_and_who_may_not() {
         &["may connect to 127.0.0.1:7101", "is connected to by 10.9.0.7:7201", "is reset at 4 of 6 listening lines"],
     );
     let all = of_network(&[]);
-    assert_eq!(all.lines().count(), 9, "each line once\n{all}");
+    assert_eq!(all.lines().count(), 11, "each line once\n{all}");
 }
 
 #[test]

@@ -321,6 +321,25 @@ fn nobody_answers_for_another() {
     fates_add_up(&switch);
 }
 
+/// A route is ready while one of those that it leads to is live, and the next of them is used while the
+/// one before is not.
+#[test]
+fn requests_go_to_the_first_that_is_live() {
+    let (acquirer, first, second) = (bank("acquirer").listen(), bank("first").listen(), bank("second").listen());
+    let world = World::new(2).member(&acquirer).member(&first).member(&second);
+    let switch = world.route_text("from = [\"acquirer\"]\nto = [\"first\", \"second\"]").start();
+    let mut asker = switch.join(&acquirer, 1);
+    assert_eq!(switch.get("/readyz").status, 503);
+    asker.send_frame(&request("000001"));
+    switch.wait_dropped("no_line", 1);
+    let mut spare = switch.join(&second, 1);
+    assert_eq!(switch.get("/readyz").status, 200);
+    ask_and_answer(&mut asker, &mut spare, &switch);
+    let mut preferred = switch.join(&first, 1);
+    ask_and_answer(&mut asker, &mut preferred, &switch);
+    fates_add_up(&switch);
+}
+
 /// Another length prefix, bytes in front of the message, a key of one's own.
 #[test]
 fn members_differ_in_prefix_and_key() {

@@ -46,7 +46,7 @@ pub struct Ledger {
     /// Answers that were sent a second time, over whichever line: the copy may be the one that arrives.
     again: BTreeSet<Id>,
     /// Requests and answers are ISO 8583 messages behind their TPDU, which then is nobody's affair.
-    pub keyed: bool,
+    keyed: bool,
     /// What was wrong, a sentence each.
     pub faults: Vec<String>,
 }
@@ -69,6 +69,10 @@ fn body(id: Id, length: usize) -> Vec<u8> {
 }
 
 impl Ledger {
+    pub fn new(keyed: bool) -> Self {
+        Self { keyed, ..Self::default() }
+    }
+
     fn enter(&mut self, kind: Kind, by: Wire, to: usize, whole: impl FnOnce(Id) -> (Vec<u8>, Vec<u8>)) -> Vec<u8> {
         self.last_id += 1;
         let (as_sent, whole) = whole(self.last_id);

@@ -155,7 +155,7 @@ impl Run {
         };
         let members = members.iter().enumerate().map(member).collect();
         let breaks = if random.chance(30) { 0 } else { 1 + random.below(12) as u8 };
-        let (ledger, again, last_answer) = (Ledger { keyed, ..Ledger::default() }, 0, Vec::new());
+        let (ledger, again, last_answer) = (Ledger::new(keyed), 0, Vec::new());
         let mut run = Self { random, stage, members, ledger, keyed, breaks, again, last_answer };
         run.open();
         run.stage.kernel.set_faults(Faults::swarm(&mut run.random));
