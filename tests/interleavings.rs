@@ -48,6 +48,14 @@ fn answer(table: &ResponseTable, number: u16) -> Option<Waiting> {
     table.take(&mut Claimer::default(), number, seen, at(2)).is_ok().then_some(waiting)
 }
 
+/// Takes a request that waits like the one under `first`, as a shard does with the answers of a run.
+fn answer_alike(table: &ResponseTable, first: u16, number: u16, nii: u16) -> Option<u16> {
+    let (_, seen) = table.look(first, at(2)).ok()?;
+    let mut hand = Claimer::default();
+    table.take(&mut hand, first, seen, at(2)).ok()?;
+    table.take_alike(&mut hand, number, nii, seen, at(2))
+}
+
 /// Two hands that contend for the last numbers get different ones.
 #[test]
 fn no_two_requests_share_a_number() {
@@ -83,6 +91,35 @@ fn of_answer_and_deadline_exactly_one_wins() {
         assert!(answered.is_some() != expired.is_some());
         assert_eq!(answered.or(expired.map(|(_, waiting)| waiting)), Some(request(1)));
         assert_eq!(table.pending(), 0);
+    });
+}
+
+/// The second answer of a run and its copy on another shard, while a third claims the number again
+/// for another NII as soon as it is free.
+#[test]
+fn an_answer_of_a_run_takes_a_request_with_its_own_nii_and_only_once() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(3, 3, PENDING, REST)); // two numbers
+        let (first, number) = (claim(&table, 1), claim(&table, 1));
+        let answering = {
+            let table = table.clone();
+            thread::spawn(move || answer_alike(&table, first, number, request(1).nii))
+        };
+        let again = {
+            let table = table.clone();
+            thread::spawn(move || {
+                let asked = Waiting { address: 99, nii: 98, ..request(1) };
+                table.claim(&mut Claimer::default(), asked, at(1)).is_ok()
+            })
+        };
+        let copy = answer(&table, number);
+        let (taken, claimed) = (answering.join().unwrap(), again.join().unwrap());
+        // The copy may have found whoever asked last; the run only whom it was for.
+        assert!(taken.is_none_or(|address| address == request(1).address), "{taken:?}");
+        let mine = usize::from(taken.is_some()) + usize::from(copy == Some(request(1)));
+        let others = copy.is_some_and(|waiting| waiting.nii == 98);
+        assert_eq!(mine, 1, "{taken:?} {copy:?}");
+        assert_eq!(table.pending(), 2 + u32::from(claimed) - 1 - mine as u32 - u32::from(others));
     });
 }
 

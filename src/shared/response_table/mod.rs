@@ -28,6 +28,7 @@ mod permits;
 mod ring;
 mod sweep;
 mod tags;
+mod takes;
 #[cfg(all(test, not(ringswitch_loom)))]
 mod tests;
 mod word;
@@ -214,8 +215,12 @@ impl ResponseTable {
         if self.resolve(hand, slot, seen.word, word::freed(now)) {
             return Ok(());
         }
-        // Relaxed: the word alone says why.
-        Err(nobody(self.words[slot].load(Ordering::Relaxed), now))
+        Err(self.nobody_in(slot, now))
+    }
+
+    #[cold]
+    fn nobody_in(&self, slot: usize, now: Instant) -> Nobody {
+        nobody(self.words[slot].load(Ordering::Relaxed), now) // Relaxed: the word alone says why
     }
 
     /// The request was dropped before a byte of it was given to anybody: the number is free at once.
@@ -242,14 +247,20 @@ impl ResponseTable {
     #[inline(always)]
     fn resolve(&self, hand: &mut Claimer, slot: usize, seen: u64, becomes: u64) -> bool {
         self.join(hand);
-        // AcqRel. Release, partner: the Acquire in `seize`; what was read of the request, its NII,
-        // was read before the slot can be claimed again. Acquire, partner: the Release in `claim`.
-        let ended = self.words[slot].compare_exchange(seen, becomes, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let ended = self.exchange(slot, seen, becomes);
         if ended {
             hand.count(-1);
-            self.permits.put(&mut hand.stock);
+            self.permits.put(&mut hand.stock, 1);
         }
         ended
+    }
+
+    /// Ends a request but for the books.
+    #[inline(always)]
+    fn exchange(&self, slot: usize, seen: u64, becomes: u64) -> bool {
+        // AcqRel. Release, partner: the Acquire in `seize`; what was read of the request, its NII,
+        // was read before the slot can be claimed again. Acquire, partner: the Release in `publish`.
+        self.words[slot].compare_exchange(seen, becomes, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// The request that a word read with Acquire stands for. Its NII is surely its own only while

@@ -30,6 +30,7 @@ const ANSWERED: u64 = 1 << 2;
 
 const LINE_AT: u32 = 2;
 const ADDRESS_AT: u32 = 20;
+const ADDRESS: u64 = 0xffff << ADDRESS_AT;
 const DEADLINE_AT: u32 = 36;
 const DEADLINE_BITS: u32 = 28;
 const DEADLINE_MASK: u64 = (1 << DEADLINE_BITS) - 1;
@@ -113,6 +114,31 @@ pub fn is_answered(rest: u64) -> bool {
     rest & (STATE | ANSWERED) == STATE_REST | ANSWERED
 }
 
+/// Of two such words the larger one is the one freed later, and one never used is the smallest.
+#[inline]
+pub fn is_free(word: u64) -> bool {
+    word & STATE == 0
+}
+
+/// When a free slot was freed; `None` if it was never used.
+#[inline]
+pub fn freed_at(free: u64) -> Option<Instant> {
+    (free & USED != 0).then(|| long_stamp(free))
+}
+
+/// Whether two words are those of waiting requests of one line with one deadline, `other` being
+/// such a word.
+#[inline]
+pub fn is_alike(word: u64, other: u64) -> bool {
+    (word ^ other) & !ADDRESS == 0
+}
+
+/// The address that a waiting request's word keeps.
+#[inline]
+pub fn address(pending: u64) -> u16 {
+    (pending >> ADDRESS_AT) as u16
+}
+
 #[inline]
 pub fn is_pending(word: u64) -> bool {
     word & STATE == STATE_PENDING
@@ -131,7 +157,7 @@ pub fn is_claimable(word: u64, now: Instant) -> bool {
 #[inline]
 pub fn read(word: u64, now: Instant) -> Slot {
     match word & STATE {
-        0 => Slot::Free((word & USED != 0).then(|| long_stamp(word))),
+        0 => Slot::Free(freed_at(word)),
         STATE_PENDING => Slot::Pending {
             line: LineId((word >> LINE_AT) as u32 & (LineId::LIMIT - 1)),
             address: (word >> ADDRESS_AT) as u16,

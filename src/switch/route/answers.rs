@@ -117,6 +117,12 @@ impl<'a> Times<'a> {
         Self { histogram, answer_within, now, deadline, answers: 1 }
     }
 
+    /// One more with the deadline of the last.
+    #[inline(always)]
+    pub fn again(&mut self) {
+        self.answers += 1;
+    }
+
     #[inline(always)]
     pub fn add(&mut self, deadline: Instant) {
         if deadline != self.deadline {

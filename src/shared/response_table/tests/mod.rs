@@ -5,6 +5,7 @@ mod guard;
 mod keyed;
 mod oracle;
 mod rules;
+mod takes;
 mod threads;
 
 use super::*;

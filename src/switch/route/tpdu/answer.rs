@@ -59,28 +59,45 @@ impl Switch {
         let Ways::Tpdu(ways) = &group.plan.ways else { return Err(Nobody::Unmatched) };
         let Some(table) = &group.shared.responses else { return Err(Nobody::Unmatched) };
         table.take(&mut group.hand, first.number, first.seen, now)?;
+        let mut last = first.seen;
         let (histogram, within) = (&group.shared.answer_seconds[shard], group.plan.timers.answer_within);
         let mut times = Times::of(histogram, within, first.waiting.deadline, now);
         let mut run = Run { answers: 1, deadline: first.waiting.deadline };
+        let asks = !ways.routes.is_empty();
+        // Whether an answer with the addresses where the first has them is as surely for one number only.
+        let likely = !GUARDED && first.is_plain(ways, table, head);
         let mut goes_on = frames.take(cuts, incoming.len - incoming.data, incoming.data, Some(first.rewrite()));
         while goes_on
             && let Some((at, data)) = frames.next()
             && let Some(next) = Tpdu::read(data)
         {
-            if next.id != head.id || ways.route(next.destination).is_some() {
+            if next.id != head.id || asks && ways.route(next.destination).is_some() {
                 break;
             }
-            let Ok(found) = find(ways, table, next, now) else { break };
-            let joins =
-                found.waiting.line == first.waiting.line && share_a_run(found.waiting.deadline, first.waiting.deadline);
-            let joins = joins && (!GUARDED || fits_guard(table, &found, data));
-            if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
-                break;
-            }
+            let (number, nii) = first.addresses(next);
+            let likely = likely && nii == first.addresses(head).1;
+            let alike = likely.then(|| table.take_alike(&mut group.hand, number, nii, last, now)).flatten();
+            let rewrite = match alike {
+                Some(value) => {
+                    times.again();
+                    Rewrite { at: first.offset, value }
+                }
+                None => {
+                    let Ok(found) = find(ways, table, next, now) else { break };
+                    let joins = found.waiting.line == first.waiting.line
+                        && share_a_run(found.waiting.deadline, first.waiting.deadline)
+                        && (!GUARDED || fits_guard(table, &found, data));
+                    if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
+                        break;
+                    }
+                    last = found.seen;
+                    run.deadline = run.deadline.min(found.waiting.deadline);
+                    times.add(found.waiting.deadline);
+                    found.rewrite()
+                }
+            };
             run.answers += 1;
-            run.deadline = run.deadline.min(found.waiting.deadline);
-            times.add(found.waiting.deadline);
-            goes_on = frames.take(cuts, at, data.len(), Some(found.rewrite()));
+            goes_on = frames.take(cuts, at, data.len(), Some(rewrite));
         }
         times.record();
         Ok(run)
@@ -107,6 +124,25 @@ impl Switch {
 impl Found {
     fn rewrite(&self) -> Rewrite {
         Rewrite { at: self.offset, value: self.waiting.address }
+    }
+
+    /// The number and the NII of an answer that has its addresses where this one has them.
+    #[inline(always)]
+    fn addresses(&self, head: Tpdu) -> (u16, u16) {
+        if usize::from(self.offset) == tpdu::DESTINATION {
+            (head.destination, head.source)
+        } else {
+            (head.source, head.destination)
+        }
+    }
+
+    /// Nobody waits under this answer's NII: an answer with the same NII and the number in the same
+    /// place is then for that number or for nobody, as `find` would say.
+    fn is_plain(&self, ways: &TpduWays, table: &ResponseTable, head: Tpdu) -> bool {
+        match ways.answers {
+            TpduAnswers::Swapped | TpduAnswers::Copied => true,
+            TpduAnswers::Auto => !table.waits(self.addresses(head).1),
+        }
     }
 }
 
