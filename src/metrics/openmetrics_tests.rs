@@ -13,7 +13,8 @@ use crate::shared::histogram::Histogram;
 use crate::shared::status::{Cause, LineState};
 use crate::time::{Instant, Span};
 
-/// Families that INTERFACE names, those of features to come left out.
+/// Families that INTERFACE names, those of features to come left out, and the copies of requests that
+/// PROTOCOL wants counted.
 const FAMILIES: &[(&str, &str)] = &[
     ("ringswitch_line_up", "gauge"),
     ("ringswitch_frames_received", "counter"),
@@ -34,6 +35,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("ringswitch_answers_late", "counter"),
     ("ringswitch_answers_unmatched", "counter"),
     ("ringswitch_requests_timed_out", "counter"),
+    ("ringswitch_requests_repeated", "counter"),
     ("ringswitch_frames_dropped", "counter"),
     ("ringswitch_frames_malformed", "counter"),
     ("ringswitch_config_last_reload_successful", "gauge"),

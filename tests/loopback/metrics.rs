@@ -21,6 +21,7 @@ const NAMES: [&str; 31] = [
     "answers_late_total",
     "answers_unmatched_total",
     "requests_timed_out_total",
+    "requests_repeated_total",
     "frames_dropped_total",
     "frames_malformed_total",
     "answers_resend_failed_total",
