@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
+use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Resend, Tier, TpduAnswers};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
 use crate::message::iso8583::{Base, Format};
@@ -118,7 +118,7 @@ pub struct Member {
     pub tpdu: Given<TpduAnswers>,
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
-    /// Only ever `false`, `never`, `keep`: the other values are not built.
+    /// Only ever `false`, as `on_line_loss` is `keep`: the other values are not built.
     pub guard: Given<bool>,
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
@@ -165,11 +165,6 @@ impl Member {
         }
         Some(groups)
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resend {
-    Never,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

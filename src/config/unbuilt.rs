@@ -59,7 +59,6 @@ const UNBUILT: &[Unbuilt] = &[
     value("profile", "file", "use another profile"),
     value("header", "iso8583", "use `none`, `tpdu` or `station`"),
     value("guard", "true", "write `false` or leave it out"),
-    value("resend", "unacked", "write `never` or leave it out"),
     value("on_line_loss", "reset_group", "write `keep` or leave it out"),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Shard;
 use super::deliver::{count_drop, counters_of};
 use crate::ids::GroupId;
-use crate::reason::{Closed, Drop, Malformed};
+use crate::reason::{Closed, Drop, Malformed, ResendFailed};
 use crate::ring::Ring;
 use crate::shared::counters::{Cold, ShardCounters};
 use crate::shared::response_table::{ResponseTable, Waiting};
@@ -216,7 +216,9 @@ impl<R: Ring> Shard<R> {
             self.note_memory(held.frame.len() as u64, 0);
             let run = run_of(&held);
             let mut delivery = self.delivery();
-            delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
+            if held.kind == Kind::Answer {
+                delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
+            }
             delivery.send_on(group, target.line, target.place, run, &held.frame);
         }
     }
@@ -250,8 +252,13 @@ impl<R: Ring> Shard<R> {
         for mut group in std::mem::take(&mut self.switch.gone) {
             for held in group.held.drain(..) {
                 self.memory_bytes -= held.frame.len() as u64;
+                let counters = counters_of(&self.switch, &self.world, held.origin);
+                if held.kind == Kind::Resent {
+                    counters.add_resend_failed(ResendFailed::RequesterGone, 1);
+                    continue;
+                }
                 ShardCounters::add(&self.world.shards[self.id.index()].held_out, 1);
-                count_drop(counters_of(&self.switch, &self.world, held.origin), Drop::RequesterGone, 1);
+                count_drop(counters, Drop::RequesterGone, 1);
             }
             if let Some(table) = &group.shared.responses {
                 let mut expired = Vec::new();
@@ -267,7 +274,7 @@ impl<R: Ring> Shard<R> {
 fn run_of(held: &Held) -> Run {
     Run {
         origin: held.origin,
-        kind: Kind::Answer,
+        kind: held.kind,
         frames: 1,
         bytes: held.frame.len() as u32,
         arrived: held.arrived,

@@ -16,7 +16,7 @@ use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Ring, Wait};
 use crate::shared::counters::{Hot, ShardCounters};
 use crate::switch::group::pick::{Pick, Purpose};
-use crate::switch::step::{Kind as FrameKind, Place};
+use crate::switch::step::Place;
 use crate::time::{Instant, Span};
 
 /// An idle shard turns at least this often: the watchdog looks at its pulse.
@@ -156,7 +156,7 @@ impl<R: Ring> Shard<R> {
             return false;
         }
         let line = &self.switch.lines[slot as usize];
-        if letter.run.kind != FrameKind::Answer {
+        if !letter.run.kind.is_answer() {
             return line.takes_requests(self.switch.now);
         }
         let (takes, finished) = (line.takes_answers(), line.peer_finished);
