@@ -42,9 +42,10 @@ impl<R: Ring> Shard<R> {
         // Those that stay are counted again as they are queued again.
         line.asked -= runs.iter().filter(|run| run.kind == Kind::Request).map(|run| i64::from(run.frames)).sum::<i64>();
         let memory = self.ring.memory();
-        let queue = &mut self.connections[index as usize].queue;
-        let (bytes, _) = queue.gather(memory.received, memory.chunks, 0);
-        queue.clear_unsent(memory.chunks);
+        let connection = &mut self.connections[index as usize];
+        let (bytes, _) = connection.queue.gather(memory.received, memory.chunks, 0);
+        let emptied = connection.emptied();
+        connection.queue.clear_unsent(memory.chunks, emptied);
         let mut rest = &bytes[..];
         for (nth, run) in runs.into_iter().enumerate() {
             let (own, behind) = rest.split_at(run.bytes as usize);

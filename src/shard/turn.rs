@@ -197,7 +197,10 @@ impl<R: Ring> Shard<R> {
     }
 
     fn publish_memory(&mut self) {
-        let total = self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64;
+        if self.memory_is_short() {
+            self.relieve_memory();
+        }
+        let total = self.memory_in_use();
         self.world.shards[self.id.index()].memory.store(total, Relaxed); // Relaxed: a report
     }
 

@@ -45,6 +45,8 @@ pub struct Ledger {
     broken: BTreeSet<usize>,
     /// Answers that were sent a second time, over whichever line: the copy may be the one that arrives.
     again: BTreeSet<Id>,
+    /// Answers that arrived once more: each must be one that the switch says it sent again.
+    pub doubled: u64,
     /// What was wrong, a sentence each.
     pub faults: Vec<String>,
 }
@@ -136,6 +138,10 @@ impl Ledger {
         }
         if expected != data {
             self.faults.push(format!("{:?} {id} of {:?} arrived changed at {wire:?}", sent.kind, sent.by));
+        }
+        if sent.kind == Kind::Answer && sent.arrived.is_some() {
+            self.doubled += 1;
+            return None;
         }
         if let Some(before) = sent.arrived.replace(wire) {
             self.faults.push(format!("{:?} {id} of {:?} arrived twice: {before:?}, {wire:?}", sent.kind, sent.by));
