@@ -407,3 +407,7 @@ fn fill(into: &mut [u8], parts: &[&[u8]]) {
         at += part.len();
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;
