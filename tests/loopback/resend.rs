@@ -9,7 +9,8 @@ use std::process::Child;
 
 use crate::harness::frames::{addresses, message, number_of, numbered};
 use crate::harness::{
-    Member, NII, Peer, Switch, World, answer_swapped, ask, eventually, fates_add_up, payments, round_trip, tpdu,
+    Member, NII, Peer, Switch, World, answer_swapped, ask, eventually, fates_add_up, network, payments, round_trip,
+    tpdu,
 };
 use crate::on_1_2_and_5_shards;
 
@@ -123,6 +124,42 @@ fn a_black_hole_found_in_time_loses_nothing(shards: u16) {
     terminals[1].expect_frame(&tpdu(7, NII, b"into a black hole"));
     switch.wait_metric("answers_resent_total", &[], 1);
     switch.wait_metric("connections_closed_total", &[("line", "nac-1"), ("reason", "stalled")], 1);
+    fates_add_up(&switch);
+}
+
+/// The same behind a packet filter, in a network of its own.
+#[test]
+fn a_black_hole_in_the_network_loses_nothing() {
+    if !network::is_own("resend::a_black_hole_in_the_network_loses_nothing") {
+        return;
+    }
+    let (world, nac, host) = two_lines(2);
+    let switch = world.timer(r#"unread_within = "1s""#).start();
+    let mut terminals = switch.join_all(&nac);
+    let mut issuer = switch.join(&host, 1);
+    for address in 0..200 {
+        ask(&mut terminals[0], address, "request");
+    }
+    let requests: Vec<_> = (0..200).map(|_| issuer.receive_message()).collect();
+    let (before, behind) = requests.split_at(100);
+    for request in before {
+        issuer.send_frame(&answer_swapped(request, b"answer"));
+        let answer = terminals[0].receive();
+        assert_eq!(message(&answer), b"answer");
+    }
+    network::drop_port(nac.address(1).port());
+    for request in behind {
+        issuer.send_frame(&answer_swapped(request, b"answer"));
+    }
+    let mut came = Vec::new();
+    while came.last() != Some(&199) {
+        came.push(addresses(&terminals[1].receive()).0);
+    }
+    // The last that was read may not have been acknowledged yet when the network went.
+    let first = 200 - came.len() as u16;
+    assert!(first <= 100 && came == (first..200).collect::<Vec<u16>>(), "each of them, in order: {came:?}");
+    switch.wait_metric("answers_resent_total", &[], u64::from(200 - first));
+    round_trip(&mut terminals[1], &mut [&mut issuer], 7, "nothing comes twice before this");
     fates_add_up(&switch);
 }
 

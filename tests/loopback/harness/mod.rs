@@ -15,6 +15,7 @@ pub mod http;
 pub mod kernel;
 pub mod ledger;
 pub mod metrics;
+pub mod network;
 pub mod peer;
 pub mod ports;
 pub mod scene;
