@@ -104,7 +104,8 @@ fn the_steady_path_calls_only_io_uring_enter() {
         assert!(enters > 100, "{enters} enters were seen: the trace saw nothing");
         let questions = calls.iter().filter(|name| *name == "ioctl").count() as u64;
         assert!((1..FRAMES / 4 / FRAMES_A_QUESTION).contains(&questions), "{questions} in {} frames", FRAMES / 4);
-        let others: Vec<_> = calls.iter().filter(|name| !["io_uring_enter", "ioctl"].contains(&name.as_str())).collect();
+        let others: Vec<_> =
+            calls.iter().filter(|name| !["io_uring_enter", "ioctl"].contains(&name.as_str())).collect();
         assert!(others.is_empty(), "{} other calls among {enters} enters: {others:?}", others.len());
     });
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Resend, Second, Settings, Side, Tier, Timers, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Resend, Second, Settings, Side, Tier, Timers,
+    Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};

@@ -137,8 +137,11 @@ impl Log {
         self.asked = now;
         // Of a peer far away much is under way at any time: to ask for it again and again frees
         // little. As much again may gather first.
-        self.ask_at =
-            if self.runs.is_empty() { u64::MAX } else { self.position + self.step.max(self.position - self.kept_from()) };
+        self.ask_at = if self.runs.is_empty() {
+            u64::MAX
+        } else {
+            self.position + self.step.max(self.position - self.kept_from())
+        };
     }
 
     /// Much goes over the line.

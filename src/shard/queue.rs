@@ -22,11 +22,7 @@ enum Piece {
         at: u64,
     },
     /// Lent from a receive buffer; within one turn only, until the send of that turn is back.
-    Lent {
-        buffer: BufferId,
-        offset: u32,
-        len: u32,
-    },
+    Lent { buffer: BufferId, offset: u32, len: u32 },
 }
 
 /// The memory bound is reached: nothing was queued.
@@ -228,10 +224,16 @@ impl Queue {
         total
     }
 
+    /// The first `bytes` are done with, on a connection of which nothing is ever kept.
+    #[inline]
+    pub fn consume(&mut self, chunks: &mut Chunks, bytes: usize) {
+        self.give(chunks, bytes, 0, Emptied::GivenBack);
+    }
+
     /// The first `bytes` were given to the kernel, which had been given `position` bytes before.
     #[inline]
-    pub fn consume(&mut self, chunks: &mut Chunks, bytes: usize, mut position: u64, emptied: Emptied) {
-        assert!(bytes <= self.bytes, "only what is queued can be consumed");
+    pub fn give(&mut self, chunks: &mut Chunks, bytes: usize, mut position: u64, emptied: Emptied) {
+        assert!(bytes <= self.bytes, "only what is queued can be given");
         debug_assert!(emptied == Emptied::Kept || self.given == 0, "what is kept is kept for a log");
         self.bytes -= bytes;
         let mut left = bytes;
@@ -239,7 +241,7 @@ impl Queue {
             match first {
                 Piece::Copied { chunk, start, end, at } => {
                     let step = left.min((*end - *start) as usize);
-                    *at = position - u64::from(*start);
+                    *at = position.wrapping_sub(u64::from(*start));
                     *start += step as u32;
                     left -= step;
                     position += step as u64;

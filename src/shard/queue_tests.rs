@@ -24,7 +24,7 @@ fn next(queue: &Queue, chunks: &Chunks, received: &Received) -> Vec<u8> {
 fn without_a_log_an_emptied_chunk_goes_back_at_once() {
     let (mut queue, mut chunks) = (Queue::default(), chunks());
     append(&mut queue, &mut chunks, b"abc");
-    queue.consume(&mut chunks, 3, 0, Emptied::GivenBack);
+    queue.give(&mut chunks, 3, 0, Emptied::GivenBack);
     assert_eq!((chunks.in_use(), queue.is_empty()), (0, true));
 }
 
@@ -32,17 +32,17 @@ fn without_a_log_an_emptied_chunk_goes_back_at_once() {
 fn what_is_kept_can_be_read_until_it_is_released_and_is_not_sent_again() {
     let (mut queue, mut chunks, received) = (Queue::default(), chunks(), Received::new(1).expect("memory"));
     append(&mut queue, &mut chunks, b"abc");
-    queue.consume(&mut chunks, 3, 100, Emptied::Kept);
+    queue.give(&mut chunks, 3, 100, Emptied::Kept);
     append(&mut queue, &mut chunks, b"defg");
     assert_eq!(chunks.in_use(), SMALL_CHUNK_BYTES, "it goes on in the same chunk");
     assert_eq!(next(&queue, &chunks, &received), b"defg");
-    queue.consume(&mut chunks, 2, 103, Emptied::Kept);
+    queue.give(&mut chunks, 2, 103, Emptied::Kept);
     assert_eq!(queue.kept(&chunks, 101, 105).as_deref(), Some(&b"bcde"[..]));
     assert_eq!(queue.kept(&chunks, 101, 106), None, "the last was not given");
     assert_eq!(queue.kept(&chunks, 99, 103), None, "the first is not there");
     queue.release(&mut chunks, 105);
     assert_eq!(next(&queue, &chunks, &received), b"fg", "a chunk with something to send stays");
-    queue.consume(&mut chunks, 2, 105, Emptied::Kept);
+    queue.give(&mut chunks, 2, 105, Emptied::Kept);
     queue.release(&mut chunks, 106);
     assert!(chunks.in_use() > 0);
     queue.release(&mut chunks, 107);
@@ -59,7 +59,7 @@ fn bytes_of_several_chunks_are_kept_in_order_and_released_one_by_one() {
     }
     let mut position = 0;
     for step in [CHUNK_BYTES / 3, CHUNK_BYTES, CHUNK_BYTES * 5 / 3 - 1] {
-        queue.consume(&mut chunks, step, position, Emptied::Kept);
+        queue.give(&mut chunks, step, position, Emptied::Kept);
         position += step as u64;
     }
     assert_eq!(queue.kept(&chunks, 0, position).as_deref(), Some(&bytes[..position as usize]));
@@ -75,12 +75,12 @@ fn bytes_of_several_chunks_are_kept_in_order_and_released_one_by_one() {
 fn what_was_not_given_can_be_taken_out_and_what_was_given_stays() {
     let (mut queue, mut chunks, received) = (Queue::default(), chunks(), Received::new(1).expect("memory"));
     append(&mut queue, &mut chunks, b"given, not given");
-    queue.consume(&mut chunks, 5, 0, Emptied::Kept);
+    queue.give(&mut chunks, 5, 0, Emptied::Kept);
     queue.clear_unsent(&mut chunks, Emptied::Kept);
     assert!(queue.is_empty());
     append(&mut queue, &mut chunks, b" anew");
     assert_eq!(next(&queue, &chunks, &received), b" anew");
-    queue.consume(&mut chunks, 5, 5, Emptied::Kept);
+    queue.give(&mut chunks, 5, 5, Emptied::Kept);
     assert_eq!(queue.kept(&chunks, 0, 10).as_deref(), Some(&b"given anew"[..]));
     queue.give_up(&mut chunks);
     assert_eq!((chunks.in_use(), queue.kept(&chunks, 0, 10)), (0, None));
@@ -92,15 +92,15 @@ fn runs_are_lent_behind_what_is_kept() {
     received.write(BufferId(0), 0, b"lent");
     append(&mut queue, &mut chunks, b"kept");
     assert!(!queue.may_lend(), "copied bytes wait");
-    queue.consume(&mut chunks, 4, 0, Emptied::Kept);
+    queue.give(&mut chunks, 4, 0, Emptied::Kept);
     assert!(queue.may_lend());
     queue.lend(BufferId(0), 0, 4);
     append(&mut queue, &mut chunks, b"copied");
     assert_eq!(next(&queue, &chunks, &received), b"lentcopied");
-    queue.consume(&mut chunks, 1, 4, Emptied::Kept);
+    queue.give(&mut chunks, 1, 4, Emptied::Kept);
     queue.copy_lent(&received, &mut chunks).expect("room");
     assert_eq!(next(&queue, &chunks, &received), b"entcopied");
-    queue.consume(&mut chunks, 9, 5, Emptied::Kept);
+    queue.give(&mut chunks, 9, 5, Emptied::Kept);
     assert_eq!(queue.kept(&chunks, 0, 4).as_deref(), Some(&b"kept"[..]));
     assert_eq!(queue.kept(&chunks, 5, 14).as_deref(), Some(&b"entcopied"[..]));
     assert_eq!(queue.kept(&chunks, 3, 6), None, "what was lent is nowhere");

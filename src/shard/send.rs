@@ -132,7 +132,7 @@ impl<R: Ring> Shard<R> {
             connection.log.pass(given as u64);
         }
         let emptied = connection.emptied();
-        connection.queue.consume(self.ring.memory().chunks, given, position, emptied);
+        connection.queue.give(self.ring.memory().chunks, given, position, emptied);
         self.put_outbox(index, outbox);
         self.count_given(index, &runs);
         runs.clear();

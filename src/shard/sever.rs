@@ -168,7 +168,13 @@ impl<R: Ring> Shard<R> {
     }
 
     /// Frame by frame: each may find another line.
-    pub(super) fn redirect_each(&mut self, group: crate::ids::GroupId, framing: crate::frame::Framing, run: Run, bytes: &[u8]) {
+    pub(super) fn redirect_each(
+        &mut self,
+        group: crate::ids::GroupId,
+        framing: crate::frame::Framing,
+        run: Run,
+        bytes: &[u8],
+    ) {
         let mut rest = bytes;
         while !rest.is_empty() {
             let prefix = framing.prefix;

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Resend, Second, Settings, Side,
-    StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Resend, Second, Settings,
+    Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};

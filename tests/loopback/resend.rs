@@ -381,7 +381,11 @@ fn ten_thousand_in_flight(shards: u16) {
             continue;
         }
         let dead = terminals.remove(at);
-        if chance.below(2) == 0 { dead.reset() } else { drop(dead) }
+        if chance.below(2) == 0 {
+            dead.reset()
+        } else {
+            drop(dead)
+        }
         terminals.insert(at, join_narrow(&switch, &nac, at + 1));
     }
     let mut reads = |books: &mut Books| {

@@ -11,7 +11,8 @@ pub fn is_own(test: &str) -> bool {
         run("ip", &["link", "set", "lo", "up"]);
         return true;
     }
-    let may = |program: &str, arguments: &[&str]| output(program, arguments).is_some_and(|output| output.status.success());
+    let may =
+        |program: &str, arguments: &[&str]| output(program, arguments).is_some_and(|output| output.status.success());
     if !(may("unshare", &["--net", "true"]) && may("nft", &["--version"]) && may("ip", &["-V"])) {
         eprintln!("SKIPPED: {test} needs unshare, ip and nft, and the right to make a network namespace");
         return false;

@@ -384,7 +384,8 @@ impl Run {
     /// Answers that went again, and that could not.
     fn resent(&self) -> (u64, u64) {
         let counters = self.stage.counters();
-        let failed = |line: &LineShared| ResendFailed::ALL.iter().map(|of| line.counters.resend_failed(*of)).sum::<u64>();
+        let failed =
+            |line: &LineShared| ResendFailed::ALL.iter().map(|of| line.counters.resend_failed(*of)).sum::<u64>();
         let resent = counters.iter().map(|(_, line)| line.counters.cold(Cold::AnswersResent)).sum();
         (resent, counters.iter().map(|(_, line)| failed(line)).sum())
     }

@@ -16,13 +16,8 @@ const NII: u16 = 3;
 const ANSWER_BYTES: usize = 302;
 
 /// The sockets of requesters take 2,000 bytes each that nobody reads; the switch's take all answers.
-const NARROW: Conditions = Conditions {
-    latency: Span::ZERO,
-    jitter: Span::ZERO,
-    send_buffer: 4 << 20,
-    window: 2_000,
-    descriptors: 20_000,
-};
+const NARROW: Conditions =
+    Conditions { latency: Span::ZERO, jitter: Span::ZERO, send_buffer: 4 << 20, window: 2_000, descriptors: 20_000 };
 
 struct Cards {
     stage: Stage,
@@ -293,7 +288,11 @@ impl InFlight {
             taken.extend(self.lines[line].receive());
             self.unread += Lengths::Binary.take_all(&mut taken).len() as u64;
         }
-        if self.random.chance(50) { self.lines[line].reset() } else { self.lines[line].close() }
+        if self.random.chance(50) {
+            self.lines[line].reset()
+        } else {
+            self.lines[line].close()
+        }
         self.rests[line].clear();
         self.cards.stage.pass(Span::from_micros(self.random.below(3_000)));
         self.lines[line] = self.cards.stage.connect(7001 + line as u16);
@@ -344,7 +343,11 @@ fn in_flight(seed: u64, many: u16) {
     let resent = run.cards.resent();
     let reads: u64 = run.read.values().sum();
     let answered = run.read.len() as u64;
-    println!("seed {seed}: {answered} answered, {resent} sent again, {} doubled, {} taken and never read", reads - answered, run.unread);
+    println!(
+        "seed {seed}: {answered} answered, {resent} sent again, {} doubled, {} taken and never read",
+        reads - answered,
+        run.unread
+    );
     assert!(answered + run.unread >= u64::from(many), "{answered} answered, {} never read", run.unread);
     assert!(reads + run.unread <= u64::from(many) + resent, "a double that was not counted");
     assert!(resent > 0);
