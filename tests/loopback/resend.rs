@@ -272,7 +272,7 @@ fn a_full_close_with_requests_pending(shards: u16) {
         let requests: Vec<_> = (0..200).map(|_| issuer.receive_message()).collect();
         let frames: Vec<u8> =
             requests.iter().flat_map(|request| issuer.prefix().frame(&answer_swapped(request, b"answer"))).collect();
-        drop(terminal);
+        terminal.close_whole();
         issuer.send_raw(&frames);
         let mut back = Peer::connect(nac.address(1), nac.prefix());
         let mut missing: BTreeSet<u16> = (0..200).collect();

@@ -246,6 +246,13 @@ impl Peer {
         self.stream.shutdown(Shutdown::Write).expect("still connected");
     }
 
+    /// Closes both directions, and is answered with a reset from now on. To drop it is not enough where answers follow at
+    /// once: a process that another test starts has the descriptor too until its program begins, and as long the kernel
+    /// takes what comes.
+    pub fn close_whole(self) {
+        self.stream.shutdown(Shutdown::Both).expect("still connected");
+    }
+
     /// Breaks the line by a reset, as a process that dies or a box on the way does.
     pub fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
