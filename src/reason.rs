@@ -79,6 +79,23 @@ reasons! {
 }
 
 reasons! {
+    /// Why an answer that a broken line had taken, and its peer's TCP had not acknowledged, did not
+    /// go out again (`answers_resend_failed_total{reason}`).
+    ResendFailed {
+        /// Its request's deadline had passed.
+        Late => "late",
+        /// No line of the group came up within `hold_answer`.
+        HoldExpired => "hold_expired",
+        /// The requester's group was removed by a reload.
+        RequesterGone => "requester_gone",
+        /// The line that should have carried it broke as well, and it was not whole any more.
+        LineLost => "line_lost",
+        /// Memory had run short: it was not kept, or there was none to queue it again.
+        Memory => "memory",
+    }
+}
+
+reasons! {
     /// Why bytes never became a frame (`frames_malformed_total{reason}`); the connection is closed.
     Malformed {
         LengthDigits => "length_digits",
@@ -132,5 +149,18 @@ reasons! {
         ConnectUnreachable => "connect_unreachable",
         /// The connect failed in this host: no free port, no such local address.
         ConnectLocal => "connect_local",
+    }
+}
+
+impl From<Drop> for ResendFailed {
+    /// What ends an answer for good ends one that is sent again.
+    fn from(reason: Drop) -> Self {
+        match reason {
+            Drop::Late | Drop::Expired => Self::Late,
+            Drop::HoldExpired => Self::HoldExpired,
+            Drop::RequesterGone | Drop::NoRoute => Self::RequesterGone,
+            Drop::Memory => Self::Memory,
+            _ => Self::LineLost,
+        }
     }
 }

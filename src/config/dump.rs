@@ -105,7 +105,7 @@ fn member(member: &MemberConfiguration, out: &mut String) {
         (None, _) => key("expect", "true".to_owned()),
     }
     header(&member.header, &mut key);
-    key("resend", text("never"));
+    key("resend", text(member.resend.name()));
     key("on_line_loss", text("keep"));
     key("timers", table(timers(member.timers)));
     key("limits", table(limits(member.limits)));

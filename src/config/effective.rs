@@ -8,8 +8,8 @@ use super::endpoint::{Bare, Directory, GroupName};
 use super::model::{self, Given, Model, SecondWord};
 use super::names::LineNames;
 use super::plan::{
-    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Repeat, Second, Settings, Side, StationWays,
-    Tier, Timers, TpduAnswers,
+    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Repeat, Resend, Second, Settings, Side,
+    StationWays, Tier, Timers, TpduAnswers,
 };
 use super::timers::{DRAIN_WITHIN, TIMERS, settled};
 use crate::frame::Framing;
@@ -45,6 +45,7 @@ pub struct MemberConfiguration {
     pub expect: Option<bool>,
     pub allow: Arc<Allowlist>,
     pub header: HeaderConfiguration,
+    pub resend: Resend,
     pub timers: Timers,
     pub limits: Limits,
     pub lines: Vec<LineConfiguration>,
@@ -156,10 +157,16 @@ fn member(written: &model::Member, model: &Model, names: &mut LineNames) -> Memb
         expect: written.expect.get().copied(),
         allow: Arc::new(Allowlist::new(values(&written.allow))),
         header: header(written),
+        resend: resend(written),
         timers: settled(&[&written.timers, &model.timers]),
         limits,
         lines: written.lines().iter().map(|one| line(one, written, model, limits, names)).collect(),
     }
+}
+
+fn resend(written: &model::Member) -> Resend {
+    let header = written.header.sound_or(Header::None);
+    written.resend.sound_or(if header.tells_answers() { Resend::Unacked } else { Resend::Never })
 }
 
 fn header(written: &model::Member) -> HeaderConfiguration {

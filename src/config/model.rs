@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
+use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Resend, Tier, TpduAnswers};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
 use crate::message::iso8583::{Base, Format};
@@ -119,7 +119,6 @@ pub struct Member {
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
     pub guard: Given<bool>,
-    /// Only ever `never` and `keep`: the other values are not built.
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
     pub station_strict: Given<bool>,
@@ -165,11 +164,6 @@ impl Member {
         }
         Some(groups)
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resend {
-    Never,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

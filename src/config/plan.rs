@@ -100,6 +100,7 @@ pub struct Line {
     pub limits: Limits,
     pub allow: Arc<Allowlist>,
     pub second: Second,
+    pub resend: Resend,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -161,6 +162,26 @@ pub enum Second {
     Replace {
         after: Span,
     },
+}
+
+/// Whether answers that a broken line had taken, and its peer's TCP never acknowledged, go out again
+/// over another line.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Resend {
+    Unacked,
+    Never,
+}
+
+impl Resend {
+    pub const ALL: [Self; 2] = [Self::Unacked, Self::Never];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unacked => "unacked",
+            Self::Never => "never",
+        }
+    }
 }
 
 /// `[timers]`, the member's overrides applied.
@@ -227,6 +248,12 @@ impl Header {
             Self::Station => "station",
             Self::Iso8583 => "iso8583",
         }
+    }
+
+    /// Whether an answer can be told from a request. Where it cannot, nothing is sent again: it
+    /// might be a request.
+    pub const fn tells_answers(self) -> bool {
+        matches!(self, Self::Tpdu | Self::Iso8583)
     }
 }
 

@@ -57,7 +57,6 @@ const fn value(key: &'static str, value: &'static str, instead: &'static str) ->
 const UNBUILT: &[Unbuilt] = &[
     key(Section::Switch, "state"),
     value("profile", "file", "use another profile"),
-    value("resend", "unacked", "write `never` or leave it out"),
     value("on_line_loss", "reset_group", "write `keep` or leave it out"),
 ];
 

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Resend, Second, Settings, Side, Tier, Timers,
+    Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -51,6 +52,7 @@ fn line(name: &str, side: Side) -> Line {
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
         allow: Arc::new(Allowlist::default()),
         second: Second::Refuse,
+        resend: Resend::Never,
     }
 }
 

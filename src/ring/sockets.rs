@@ -150,7 +150,7 @@ fn tcp_info(socket: Socket) -> io::Result<libc::tcp_info> {
 }
 
 /// Bytes given to the kernel and not acknowledged, a FIN included.
-fn outgoing(socket: Socket) -> io::Result<u64> {
+pub fn outgoing(socket: Socket) -> io::Result<u64> {
     queue(socket, libc::TIOCOUTQ)
 }
 

@@ -249,7 +249,7 @@ impl Delivery<'_> {
             let (group, position) = (line.plan.group, line.plan.position);
             self.switch.group(group).shared.table.set_full(position);
         }
-        if run.kind == Kind::Answer {
+        if run.kind.is_answer() {
             self.switch.tell_answer_bytes(to);
         }
         let wire = &mut self.wires[to as usize];
@@ -333,9 +333,9 @@ impl Delivery<'_> {
         let now = self.switch.now;
         let view = self.switch.group_mut(group);
         let until = (now + view.plan.timers.hold_answer).min(run.deadline);
-        let (origin, arrived, deadline) = (run.origin, run.arrived, run.deadline);
+        let Run { origin, kind, arrived, deadline, .. } = run;
         *self.memory_bytes += frame.len() as u64;
-        view.held.push_back(Held { origin, frame: frame.into_boxed_slice(), arrived, deadline, until });
+        view.held.push_back(Held { origin, kind, frame: frame.into_boxed_slice(), arrived, deadline, until });
         if !self.holding.contains(&group) {
             self.holding.push(group);
         }
@@ -352,11 +352,11 @@ impl Delivery<'_> {
     pub fn redirect(&mut self, group: GroupId, run: Run, frames: &[u8]) {
         let now = self.switch.now;
         if now >= run.deadline {
-            let reason = if run.kind == Kind::Answer { Drop::Late } else { Drop::Expired };
+            let reason = if run.kind.is_answer() { Drop::Late } else { Drop::Expired };
             return self.drop_held(group, run, frames, reason, false);
         }
         if self.switch.groups.get(group.index()).is_none_or(Option::is_none) {
-            let reason = if run.kind == Kind::Answer { Drop::RequesterGone } else { Drop::NoRoute };
+            let reason = if run.kind.is_answer() { Drop::RequesterGone } else { Drop::NoRoute };
             return self.drop_held(group, run, frames, reason, false);
         }
         let pick = self.switch.pick(group, Purpose::Answer, frames.len());
@@ -367,7 +367,7 @@ impl Delivery<'_> {
                 }
                 self.send_on(group, target.line, target.place, run, frames);
             }
-            (_, Kind::Answer) => {
+            (_, Kind::Answer | Kind::Resent) => {
                 let framing = self.switch.framing_of(group);
                 for frame in whole_frames(framing, frames) {
                     let run = Run { frames: 1, bytes: frame.len() as u32, ..run };
@@ -404,8 +404,13 @@ impl Delivery<'_> {
                 self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], run.deadline, begun);
             }
         }
-        if matches!(run.kind, Kind::Probe | Kind::Reject) {
-            return;
+        match run.kind {
+            Kind::Pair | Kind::Request | Kind::Answer => {}
+            Kind::Probe | Kind::Reject => return,
+            // It was forwarded once: only that it did not go again is told.
+            Kind::Resent => {
+                return self.counters_of(run.origin).add_resend_failed(reason.into(), u64::from(run.frames));
+            }
         }
         ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_out, u64::from(run.frames));
         count_drop(self.counters_of(run.origin), reason, u64::from(run.frames));

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use super::Shard;
 use super::connection::{CREDIT_MIN, Carried, Connection, Inlet};
+use super::log::Log;
 use super::queue::Queue;
-use crate::config::plan::Side;
+use crate::config::plan::{Resend, Side};
 use crate::reason::{Closed, Refusal};
 use crate::ring::token::{Kind, Token};
 use crate::ring::{Completion, Operation, Ring, Socket};
@@ -192,6 +193,7 @@ impl<R: Ring> Shard<R> {
     fn hold_connection(&mut self, slot: u32, socket: Socket) -> u32 {
         let line = &self.switch.lines[slot as usize].plan;
         let carried = Carried { line: line.id, group: line.group, framing: line.framing };
+        let resends = line.resend == Resend::Unacked;
         let index = self.free.pop().unwrap_or(self.connections.len() as u32);
         let generation = self.connections.get(index as usize).map_or(0, |connection| connection.generation);
         let connection = Connection {
@@ -201,6 +203,8 @@ impl<R: Ring> Shard<R> {
             line: Some(slot),
             carried,
             queue: Queue::default(),
+            log: Log::default(),
+            resends,
             orphans: None,
             inlet: Inlet::default(),
             receiving: false,
@@ -208,6 +212,7 @@ impl<R: Ring> Shard<R> {
             in_flight: 0,
             credit: CREDIT_MIN,
             starved: false,
+            finished: false,
             closing: None,
         };
         match self.connections.get_mut(index as usize) {

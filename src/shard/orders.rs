@@ -148,6 +148,7 @@ impl<R: Ring> Shard<R> {
 
     /// The allow list changed: a peer that is no longer on it gets nothing but answers due to it.
     fn recheck(&mut self, slot: u32) {
+        self.replan_resend(slot);
         let line = &self.switch.lines[slot as usize];
         let remote = line.shared.status.details().remote;
         let outlawed = self.listens(slot) && remote.is_some_and(|remote| !line.plan.allow.contains(remote.ip()));

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Second, Settings, Side,
-    StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Resend, Second, Settings,
+    Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -130,6 +130,7 @@ impl TestPlan {
             limits: limits(),
             allow: Arc::new(Allowlist::new(vec!["127.0.0.1/32".parse().unwrap()])),
             second: Second::Refuse,
+            resend: Resend::Never,
         }
     }
 

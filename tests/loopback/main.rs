@@ -34,6 +34,7 @@ mod probes;
 mod reload;
 mod reload_lines;
 mod requests;
+mod resend;
 mod rights;
 mod simplex;
 mod split_frames;

@@ -166,6 +166,7 @@ fn plan_line(id: MemberId, member: &MemberConfiguration, line: &LineConfiguratio
         limits: line.limits,
         allow: member.allow.clone(),
         second: line.second,
+        resend: member.resend,
     }
 }
 

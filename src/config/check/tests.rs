@@ -180,7 +180,6 @@ fn values_of_a_wrong_form_say_what_to_write() {
 #[test]
 fn what_is_not_built_is_refused_by_its_name() {
     refused(PAIR, "\"tv\"", "\"file\"", &["3:11: `profile` = `file` is not built yet"]);
-    refused(PAIR, "\"tv\"", "\"tv\"\nresend = \"unacked\"", &["4:10: `resend` = `unacked` is not built yet"]);
     refused(
         PAIR,
         "\"tv\"",
@@ -188,6 +187,17 @@ fn what_is_not_built_is_refused_by_its_name() {
         &["4:16: `on_line_loss` = `reset_group` is not built yet"],
     );
     refused(PAIR, "[[route]]", "[switch]\nstate = \"/var/lib\"\n[[route]]", &["11:1: `state` is not built yet"]);
+}
+
+#[test]
+fn what_cannot_be_told_from_a_request_is_not_sent_again() {
+    let asked = ["\"tv\"", "\"tv\"\nresend = \"unacked\""];
+    refused(PAIR, asked[0], asked[1], &["4:10: `resend` = `unacked` goes with a header that tells…`tpdu`…has `none`"]);
+    let station = ["\"station\"", "\"station\"\nresend = \"unacked\""];
+    refused(STATION, station[0], station[1], &["5:10: `resend` = `unacked` goes with…has `station`"]);
+    for word in ["unacked", "never"] {
+        assert_eq!(faults(&TPDU.replacen("\"tpdu\"", &format!("\"tpdu\"\nresend = \"{word}\""), 1)), [""; 0]);
+    }
 }
 
 #[test]

@@ -270,6 +270,10 @@ impl Ring for Uring {
         sockets::health(socket, self.opened.get(socket.0 as usize).copied().unwrap_or(false))
     }
 
+    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
+        sockets::outgoing(socket)
+    }
+
     fn reset(&mut self, socket: Socket) {
         self.set_opened(socket, false);
         sockets::reset(socket);

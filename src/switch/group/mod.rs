@@ -13,7 +13,7 @@ use crate::shared::group_table::Set;
 use crate::shared::published::GroupShared;
 use crate::shared::response_table::Claimer;
 use crate::switch::Switch;
-use crate::switch::step::Target;
+use crate::switch::step::{Kind, Target};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -54,6 +54,8 @@ struct Cursor {
 #[derive(Debug)]
 pub struct Held {
     pub origin: LineId,
+    /// [`Kind::Answer`] or [`Kind::Resent`].
+    pub kind: Kind,
     pub frame: Box<[u8]>,
     pub arrived: Instant,
     pub deadline: Instant,

@@ -88,7 +88,7 @@ impl Outbox {
     pub fn push(&mut self, run: Run) {
         debug_assert!(run.bytes > 0);
         match run.kind {
-            Kind::Answer => self.answer_bytes += u64::from(run.bytes),
+            Kind::Answer | Kind::Resent => self.answer_bytes += u64::from(run.bytes),
             Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes += u64::from(run.bytes),
         }
         self.frames += u64::from(run.frames);
@@ -151,7 +151,7 @@ impl Outbox {
 
     fn forget(&mut self, run: &Run) {
         match run.kind {
-            Kind::Answer => self.answer_bytes -= u64::from(run.bytes),
+            Kind::Answer | Kind::Resent => self.answer_bytes -= u64::from(run.bytes),
             Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes -= u64::from(run.bytes),
         }
         self.frames -= u64::from(run.frames);

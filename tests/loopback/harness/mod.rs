@@ -16,6 +16,7 @@ pub mod iso8583;
 pub mod kernel;
 pub mod ledger;
 pub mod metrics;
+pub mod network;
 pub mod peer;
 pub mod ports;
 pub mod scene;

@@ -192,6 +192,10 @@ impl Ring for FakeRing {
         self.with(|state| Ok(state.network.open_endpoint(socket.0).health()))
     }
 
+    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
+        self.with(|state| Ok(state.network.open_endpoint(socket.0).health().outstanding))
+    }
+
     fn reset(&mut self, socket: Socket) {
         self.give_up(socket);
         self.with(|state| {

@@ -47,6 +47,8 @@ pub struct Ledger {
     again: BTreeSet<Id>,
     /// Requests and answers are ISO 8583 messages behind their TPDU, which then is nobody's affair.
     keyed: bool,
+    /// Answers that arrived once more: each must be one that the switch says it sent again.
+    pub doubled: u64,
     /// What was wrong, a sentence each.
     pub faults: Vec<String>,
 }
@@ -152,6 +154,10 @@ impl Ledger {
         }
         if expected != data {
             self.faults.push(format!("{:?} {id} of {:?} arrived changed at {wire:?}", sent.kind, sent.by));
+        }
+        if sent.kind == Kind::Answer && sent.arrived.is_some() {
+            self.doubled += 1;
+            return None;
         }
         if let Some(before) = sent.arrived.replace(wire) {
             self.faults.push(format!("{:?} {id} of {:?} arrived twice: {before:?}, {wire:?}", sent.kind, sent.by));

@@ -13,4 +13,5 @@ mod connecting;
 mod keys;
 mod queues;
 mod random;
+mod resend;
 mod silence;

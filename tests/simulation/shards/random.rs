@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
-use ringswitch::shared::counters::LineCounters;
+use ringswitch::reason::ResendFailed;
+use ringswitch::shared::counters::{Cold, LineCounters};
 use ringswitch::shared::published::LineShared;
 use ringswitch::time::Span;
 
@@ -177,6 +178,9 @@ impl Run {
     fn begin_all(&mut self) {
         for member in &mut self.members {
             for line in &mut member.lines {
+                if line.half_closed {
+                    line.read(member.role, member.lengths, &mut member.asked, &mut self.ledger);
+                }
                 line.begin(&mut self.stage, &mut self.ledger);
             }
         }
@@ -378,6 +382,23 @@ impl Run {
             self.all_accounted(Kind::Request, 0, self.dropped(&["nac"]));
             self.all_accounted(Kind::Answer, self.again, self.dropped(&["issuer", "acquirer"]));
         }
+        let (resent, failed) = self.resent();
+        assert!(self.ledger.doubled <= resent, "{} answers came twice, {resent} went again", self.ledger.doubled);
+        if !broke(&[4, 5]) {
+            // Requesters read all that their kernels have acknowledged, so nothing is lost with a line of theirs.
+            let missing = self.ledger.missing(Kind::Answer);
+            let dropped = self.dropped(&["issuer", "acquirer"]) + failed;
+            assert!((missing.len() + self.again) as u64 <= dropped, "dropped: {dropped}, missing: {missing:#?}");
+        }
+    }
+
+    /// Answers that went again, and that could not.
+    fn resent(&self) -> (u64, u64) {
+        let counters = self.stage.counters();
+        let failed =
+            |line: &LineShared| ResendFailed::ALL.iter().map(|of| line.counters.resend_failed(*of)).sum::<u64>();
+        let resent = counters.iter().map(|(_, line)| line.counters.cold(Cold::AnswersResent)).sum();
+        (resent, counters.iter().map(|(_, line)| failed(line)).sum())
     }
 
     /// Where no line broke, what did not arrive was dropped and counted.
