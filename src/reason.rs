@@ -139,6 +139,8 @@ reasons! {
         Drained => "drained",
         /// `drain_within` passed first.
         DrainTimeout => "drain_timeout",
+        /// Another line of its group broke (`on_line_loss = "reset_group"`).
+        GroupReset => "group_reset",
         /// The network gave up (ETIMEDOUT, EHOSTUNREACH on an established connection).
         Network => "network",
         /// `MC6-5.1`: no answer to the connect request within `connect_within`.
@@ -161,6 +163,31 @@ impl From<Drop> for ResendFailed {
             Drop::RequesterGone | Drop::NoRoute => Self::RequesterGone,
             Drop::Memory => Self::Memory,
             _ => Self::LineLost,
+        }
+    }
+}
+
+impl Closed {
+    /// Whether the line was lost: it was up, and nobody on our side meant it to end.
+    pub const fn is_loss(self) -> bool {
+        match self {
+            Self::Peer
+            | Self::Reset
+            | Self::Silent
+            | Self::Stalled
+            | Self::Partial
+            | Self::LengthDigits
+            | Self::LengthLimit
+            | Self::WrongDirection
+            | Self::Replaced
+            | Self::Network => true,
+            Self::Drained
+            | Self::DrainTimeout
+            | Self::GroupReset
+            | Self::ConnectTimeout
+            | Self::ConnectRefused
+            | Self::ConnectUnreachable
+            | Self::ConnectLocal => false,
         }
     }
 }

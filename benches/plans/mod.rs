@@ -138,6 +138,7 @@ pub fn published(plan: Arc<Plan>) -> Published {
             responses,
             keys: keyed.then(|| Arc::new(Keys { table: KeyTable::new(1 << 16), seed: 7 })),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         })
     };
     let lines = plan.lines.iter().map(|line| line.as_ref().map(|_| Arc::new(LineShared::default()))).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::requests::{self, Answer, Asked, Talk};
 use super::wire::{NAP, Wire};
 use super::{Options, Part, Untestable};
-use crate::config::plan::{Line, Member, Plan, Side};
+use crate::config::plan::{Line, Member, OnLineLoss, Plan, Side};
 use crate::simulate::clock::Clock;
 use crate::simulate::message::{self, Addresses, Header, Request, Seen};
 use crate::time::{Instant, Span};
@@ -26,6 +26,8 @@ pub struct Bench<'a> {
     run: u64,
     asked: BTreeMap<u64, Asked>,
     serial: u64,
+    /// By line: when it breaks, the others of its group are closed, too (`on_line_loss`).
+    rebuilt: Vec<bool>,
     /// Whether a whole request was answered over each line, once that was tried.
     answers: Vec<Option<bool>>,
     stop: &'a dyn Fn() -> bool,
@@ -51,6 +53,7 @@ impl<'a> Bench<'a> {
             part: options.part,
             wires: lines.iter().map(open).collect::<Result<_, _>>()?,
             talks: lines.iter().map(|line| requests::talk(plan, member, line, options.part)).collect(),
+            rebuilt: lines.iter().map(|line| is_rebuilt(plan, line)).collect(),
             clock,
             run: RandomState::new().build_hasher().finish(),
             asked: BTreeMap::new(),
@@ -85,6 +88,16 @@ impl<'a> Bench<'a> {
 
     pub fn pause(&mut self, span: Span) {
         self.wait(span, |_| false);
+    }
+
+    /// Whether the line is closed when another of its group breaks.
+    pub fn falls_with_others(&self, at: usize) -> bool {
+        self.rebuilt[at]
+    }
+
+    /// Connections that have ended, on all lines.
+    pub fn ends(&self) -> u64 {
+        self.wires.iter().map(|wire| wire.seen.ends).sum()
     }
 
     fn turn(&mut self) {
@@ -211,6 +224,10 @@ impl<'a> Bench<'a> {
         self.answers[at] = Some(answered);
         answered
     }
+}
+
+fn is_rebuilt(plan: &Plan, line: &Line) -> bool {
+    plan.group(line.group).is_some_and(|group| group.on_line_loss == OnLineLoss::ResetGroup)
 }
 
 /// How long a line may take to come back: the longest pause with its jitter, and the connect.

@@ -42,6 +42,9 @@ use bench::Bench;
 /// With [`Options::quick`], what takes longer than this is skipped.
 pub const QUICK: Span = Span::from_secs(15);
 
+/// How long the end of a line may take to show on the others of its group.
+const GROUP_FALLS: Span = Span::from_millis(300);
+
 /// What is to be tested.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
@@ -137,6 +140,15 @@ impl<'a> Certification<'a> {
 
     /// What is tested on one line after the other.
     fn test(&mut self, aspect: Aspect, at: usize) {
+        let ends = self.bench.ends();
+        self.test_alone(aspect, at);
+        if self.bench.falls_with_others(at) && self.bench.ends() != ends {
+            // The others of the group are closed for it: the next test must not take that for its own doing.
+            self.bench.pause(GROUP_FALLS);
+        }
+    }
+
+    fn test_alone(&mut self, aspect: Aspect, at: usize) {
         match aspect {
             Aspect::Request => self.request(at),
             Aspect::Cut => self.cut(at),

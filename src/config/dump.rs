@@ -72,6 +72,9 @@ fn switch(configuration: &Configuration, out: &mut String) {
     let _ = writeln!(out, "admin = {}", text(&admin));
     let _ = writeln!(out, "log = {}", text(log));
     let _ = writeln!(out, "spin = {}", text(&duration(settings.spin)));
+    if let Some(state) = &settings.state {
+        let _ = writeln!(out, "state = {}", text(&state.display().to_string()));
+    }
 }
 
 fn timers(mut timers: Timers) -> Vec<(&'static str, String)> {
@@ -106,7 +109,7 @@ fn member(member: &MemberConfiguration, out: &mut String) {
     }
     header(&member.header, &mut key);
     key("resend", text(member.resend.name()));
-    key("on_line_loss", text("keep"));
+    key("on_line_loss", text(member.on_line_loss.name()));
     key("timers", table(timers(member.timers)));
     key("limits", table(limits(member.limits)));
     out.push_str("line = [\n");
@@ -213,6 +216,7 @@ shards = 3
 admin = "unix:/run/a \\ b.sock"
 log = "json"
 spin = "50us"
+state = "/var/lib/ring \u0022switch\u0022"
 [timers]
 reconnect = ["1500us", "1m"]
 [limits]
@@ -228,6 +232,7 @@ tpdu_ids = ["60", "0a"]
 tpdu = "copied"
 tpdu_digits = true
 guard = true
+on_line_loss = "reset_group"
 line = [
   { listen = "[::1]:7001", second = "replace", replace_after = "3s", timers = { silent_after = "121s" } },
   { listen = "127.0.0.1:0", group = "b", limits = { line_queue = "3KiB" } },

@@ -8,8 +8,8 @@ use super::endpoint::{Bare, Directory, GroupName};
 use super::model::{self, Given, Model, SecondWord};
 use super::names::LineNames;
 use super::plan::{
-    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Repeat, Resend, Second, Settings, Side,
-    StationWays, Tier, Timers, TpduAnswers,
+    Admin, Flow, Header, Limits, LogFormat, OnLineLoss, Plan, Profile, RejectCodes, Repeat, Resend, Second, Settings,
+    Side, StationWays, Tier, Timers, TpduAnswers,
 };
 use super::timers::{DRAIN_WITHIN, TIMERS, settled};
 use crate::frame::Framing;
@@ -46,6 +46,7 @@ pub struct MemberConfiguration {
     pub allow: Arc<Allowlist>,
     pub header: HeaderConfiguration,
     pub resend: Resend,
+    pub on_line_loss: OnLineLoss,
     pub timers: Timers,
     pub limits: Limits,
     pub lines: Vec<LineConfiguration>,
@@ -124,6 +125,7 @@ fn settings(model: &Model, host: &Host) -> Settings {
         admin: model.switch.admin.sound_or(local()),
         log: model.switch.log.sound_or(LogFormat::Text),
         spin: model.switch.spin.sound_or(Span::ZERO),
+        state: model.switch.state.get().cloned(),
         drain_within: *(TIMERS[DRAIN_WITHIN].field)(&mut timers),
         memory: model.limits.memory.sound_or(1 << 30),
         connections: model.limits.connections.sound_or(9_000),
@@ -158,6 +160,7 @@ fn member(written: &model::Member, model: &Model, names: &mut LineNames) -> Memb
         allow: Arc::new(Allowlist::new(values(&written.allow))),
         header: header(written),
         resend: resend(written),
+        on_line_loss: written.on_line_loss.sound_or(OnLineLoss::Keep),
         timers: settled(&[&written.timers, &model.timers]),
         limits,
         lines: written.lines().iter().map(|one| line(one, written, model, limits, names)).collect(),

@@ -36,6 +36,8 @@ pub struct Settings {
     pub log: LogFormat,
     /// How long an idle shard polls before it sleeps.
     pub spin: Span,
+    /// The folder for what outlives a restart; `None`: nothing does.
+    pub state: Option<PathBuf>,
     pub drain_within: Span,
     /// Bytes of all queues, held and copied answers together.
     pub memory: u64,
@@ -73,6 +75,27 @@ pub enum Profile {
     Merchant,
     Institution,
     Tv,
+}
+
+/// What becomes of a group when one of its lines breaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OnLineLoss {
+    /// The others stay up (`MC6-4.1.4`).
+    Keep,
+    /// All are closed and come up anew: for front ends that rebuild every line when one breaks.
+    ResetGroup,
+}
+
+impl OnLineLoss {
+    pub const ALL: [Self; 2] = [Self::Keep, Self::ResetGroup];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::ResetGroup => "reset_group",
+        }
+    }
 }
 
 /// One configured connection.
@@ -226,6 +249,7 @@ pub struct Group {
     pub ways: Ways,
     /// Whether a route leads to it: it then has a response table where its header needs one.
     pub answers: bool,
+    pub on_line_loss: OnLineLoss,
     pub timers: Timers,
     pub limits: Limits,
 }

@@ -50,6 +50,10 @@ impl Pump {
                 let notice = self.refusals.take(at, line, remote.ip().to_canonical(), reason);
                 notice.iter().for_each(log_refusal);
             }
+            Event::GroupReset { member, group, line, reason } => {
+                let cause = reason.name();
+                tracing::warn!(%member, %group, %line, cause, "group reset: a line broke, all its lines are rebuilt");
+            }
         }
     }
 
@@ -96,7 +100,7 @@ mod tests {
     use crate::time::Instant;
 
     fn pump(plan: Plan) -> Pump {
-        let opening = publish_first(Arc::new(plan), &*bind_but(0), "f").expect("nothing to bind");
+        let opening = publish_first(Arc::new(plan), &*bind_but(0), "f", None).expect("nothing to bind");
         Pump::new(opening.world, Arc::new(Observed::new(opening.known)))
     }
 

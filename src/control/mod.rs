@@ -11,6 +11,7 @@ pub mod descriptors;
 pub mod events;
 pub mod files;
 pub mod health;
+pub mod kept;
 pub mod listeners;
 pub mod log;
 pub mod observed;

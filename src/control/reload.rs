@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::changes::Changes;
 use super::descriptors;
+use super::kept::{self, Keeper};
 use super::listeners::{Bind, Listeners, listening};
 use super::observed::Observed;
 use super::reservations::Reservations;
@@ -59,6 +60,8 @@ pub enum Verdict {
 pub struct Opening {
     pub world: Arc<World>,
     pub known: KnownLines,
+    /// `None`: nothing outlives a restart.
+    pub keeper: Option<Arc<Keeper>>,
     pub(super) listeners: Listeners,
     pub(super) reservations: Reservations,
 }
@@ -67,18 +70,28 @@ pub struct Opening {
 /// started afterwards: their commands wait for them.
 ///
 /// # Errors
-/// Every fault of this host: too few descriptors, addresses that cannot be bound.
-pub fn publish_first(plan: Arc<Plan>, bind: &Bind, file: &str) -> Result<Opening, Refused> {
+/// Every fault of this host: too few descriptors, addresses that cannot be bound, a disk that does
+/// not keep what it is given.
+pub fn publish_first(
+    plan: Arc<Plan>,
+    bind: &Bind,
+    file: &str,
+    keeper: Option<Arc<Keeper>>,
+) -> Result<Opening, Refused> {
     enough_descriptors(&plan, file)?;
     let listeners = Listeners::default().for_plan(&plan, &[], bind, file).map_err(|faults| Refused { faults })?;
     let shards = usize::from(plan.settings.shards);
     let mut known = KnownLines::default();
-    let first = states::published(None, plan, &mut known);
+    let first = states::published(None, plan, &mut known, keeper.as_deref());
+    if let Some(keeper) = &keeper {
+        let begun = keeper.begin(&first);
+        begun.map_err(|unusable| Refused { faults: vec![Fault::without_place(file, unusable.to_string())] })?;
+    }
     let mut reservations = Reservations::default();
     reservations.prepare(&first);
     let world = Arc::new(World::new(first, shards));
     hand_over(&world, None, &world.current(), &Listeners::default(), &listeners);
-    Ok(Opening { world, known, listeners, reservations })
+    Ok(Opening { world, known, keeper, listeners, reservations })
 }
 
 fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
@@ -114,6 +127,7 @@ pub struct Reloader {
     /// Of earlier plans, until every shard has applied a later one.
     retired: Vec<Listeners>,
     reservations: Reservations,
+    keeper: Option<Arc<Keeper>>,
     applied_within: Duration,
 }
 
@@ -125,10 +139,10 @@ impl Reloader {
         source: Arc<dyn PlanSource>,
         bind: Arc<Bind>,
     ) -> Self {
-        let Opening { world, listeners, reservations, known: _ } = opening;
+        let Opening { world, listeners, reservations, keeper, known: _ } = opening;
         let retired = Vec::new();
         let applied_within = APPLIED_WITHIN;
-        Self { world, observed, wakers, source, bind, listeners, retired, reservations, applied_within }
+        Self { world, observed, wakers, source, bind, listeners, retired, reservations, keeper, applied_within }
     }
 
     /// Reads the configuration again and applies it; counted, and logged in one line.
@@ -183,8 +197,17 @@ impl Reloader {
     async fn apply(&mut self, plan: Arc<Plan>) -> Result<(u64, Vec<usize>), Vec<Fault>> {
         let listeners = self.listeners.for_plan(&plan, &self.retired, &*self.bind, &self.file())?;
         let previous = self.world.current();
-        let next = states::published(Some(&previous), plan, &mut self.observed.known.lock());
+        let keeper = self.keeper.as_ref();
+        let known = &self.observed.known;
+        let next = Arc::new(states::published(Some(&previous), plan, &mut known.lock(), keeper.map(AsRef::as_ref)));
         let epoch = next.epoch;
+        let forgotten = kept::forget_removed(&previous, &next.plan);
+        if let Some(keeper) = keeper {
+            if forgotten {
+                keeper.note_change();
+            }
+            keeper.prepare(&next).await;
+        }
         self.reservations.prepare(&next);
         hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);
         self.world.publish(next);

@@ -5,6 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use super::kept::Keeper;
 use crate::config::plan::{Group, Plan, Ways};
 use crate::metrics::KnownLines;
 use crate::shared::group_table::GroupTable;
@@ -16,11 +17,17 @@ use crate::shared::response_table::ResponseTable;
 /// Numbers that a response table has at most: as many keys may wait.
 const SLOTS: usize = 1 << 16;
 
-/// The plan with the state behind it. `known` gains the plan's lines.
-pub fn published(previous: Option<&Published>, plan: Arc<Plan>, known: &mut KnownLines) -> Published {
+/// The plan with the state behind it. `known` gains the plan's lines; `keeper` knows where numbers
+/// go on from an earlier run.
+pub fn published(
+    previous: Option<&Published>,
+    plan: Arc<Plan>,
+    known: &mut KnownLines,
+    keeper: Option<&Keeper>,
+) -> Published {
     known.learn(&plan);
     let shards = usize::from(plan.settings.shards);
-    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards);
+    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, keeper);
     Published {
         epoch: previous.map_or(1, |previous| previous.epoch + 1),
         lines: plan.lines.iter().map(|line| line_state(line.as_ref()?.name.as_ref(), known)).collect(),
@@ -61,13 +68,19 @@ fn staying<'p>(previous: Option<&'p Published>, group: &Group) -> Option<&'p Arc
     if same_group(old, group) { previous.group(group.id) } else { None }
 }
 
-fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize) -> Arc<GroupShared> {
+fn group_state(
+    staying: Option<&Arc<GroupShared>>,
+    group: &Group,
+    shards: usize,
+    keeper: Option<&Keeper>,
+) -> Arc<GroupShared> {
     let Some(old) = staying else {
         return Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-            responses: new_responses(group),
+            responses: new_responses(group, keeper),
             keys: new_keys(group),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         });
     };
     if let Some(responses) = &old.responses {
@@ -80,17 +93,18 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
     // Tables stay when no route leads to the group any more: answers are still due.
-    let responses = old.responses.clone().or_else(|| new_responses(group));
+    let responses = old.responses.clone().or_else(|| new_responses(group, keeper));
     let keys = old.keys.clone().or_else(|| new_keys(group));
     let had_them = responses.is_some() == old.responses.is_some() && keys.is_some() == old.keys.is_some();
     if had_them && !outgrown {
         return old.clone();
     }
-    Arc::new(GroupShared { table, responses, keys, answer_seconds: old.answer_seconds.clone() })
+    let (answer_seconds, resets) = (old.answer_seconds.clone(), old.resets.clone());
+    Arc::new(GroupShared { table, responses, keys, answer_seconds, resets })
 }
 
 /// The numbers of a group that answers under a header whose answers are matched by number or key.
-fn new_responses(group: &Group) -> Option<Arc<ResponseTable>> {
+fn new_responses(group: &Group, keeper: Option<&Keeper>) -> Option<Arc<ResponseTable>> {
     let digits = match &group.ways {
         Ways::Tpdu(ways) => ways.digits,
         Ways::Iso8583(_) => false,
@@ -100,7 +114,8 @@ fn new_responses(group: &Group) -> Option<Arc<ResponseTable>> {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    let responses = ResponseTable::new(pending, rest, digits, anywhere());
+    let start = keeper.and_then(|keeper| keeper.start(group)).unwrap_or_else(anywhere);
+    let responses = ResponseTable::new(pending, rest, digits, start);
     if needs_tags(group) {
         responses.keep_tags();
     }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Resend, Second, Settings, Side, Tier, Timers,
-    Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, OnLineLoss, Plan, Profile, Resend, Second, Settings, Side,
+    Tier, Timers, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -81,6 +81,7 @@ pub fn settings() -> Settings {
         admin: Admin::Off,
         log: LogFormat::Text,
         spin: Span::ZERO,
+        state: None,
         drain_within: Span::from_secs(1),
         memory: 1 << 30,
         connections: 100,
@@ -120,6 +121,7 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         header: header_of(&ways),
         ways,
         answers,
+        on_line_loss: OnLineLoss::Keep,
         timers: timers(),
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
     })

@@ -126,7 +126,7 @@ impl<R: Ring> Shard<R> {
         let now = self.switch.now;
         let Phase::Draining(drain) = self.switch.lines[slot as usize].phase else { return };
         match drain.finished_at {
-            Some(at) if now >= at + FIN_WITHIN => self.sever(index, Closed::Drained),
+            Some(at) if now >= at + FIN_WITHIN => self.sever(index, drain.closed()),
             Some(_) => {}
             None if self.switch.drained(slot)
                 && self.is_idle(&self.connections[index as usize])
@@ -134,7 +134,7 @@ impl<R: Ring> Shard<R> {
             {
                 self.finish_drain(slot, drain);
             }
-            None if now >= drain.until => self.sever(index, Closed::DrainTimeout),
+            None if now >= drain.until => self.sever(index, drain.overdue()),
             None => {}
         }
     }
@@ -143,7 +143,7 @@ impl<R: Ring> Shard<R> {
         let now = self.switch.now;
         if self.switch.lines[slot as usize].peer_finished {
             let index = self.wires[slot as usize].connection.expect("a draining line has its connection");
-            return self.sever(index, Closed::Drained);
+            return self.sever(index, drain.closed());
         }
         self.switch.lines[slot as usize].phase = Phase::Draining(Drain { finished_at: Some(now), ..drain });
         self.finish(slot);

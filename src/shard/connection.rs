@@ -74,7 +74,7 @@ pub enum Closing {
 impl Closing {
     pub const fn after(reason: Closed) -> Self {
         match reason {
-            Closed::Drained => Self::Finish,
+            Closed::Drained | Closed::GroupReset => Self::Finish,
             Closed::Peer => Self::Reply,
             _ => Self::Reset,
         }

@@ -13,6 +13,7 @@ pub mod post;
 pub mod queue;
 pub mod receive;
 pub mod resend;
+pub mod reset;
 pub mod send;
 pub mod sever;
 pub mod thread;

@@ -137,10 +137,11 @@ impl<R: Ring> Shard<R> {
         if health.ended && health.unread > 0 && !paused && waited < LAST_WORDS {
             return self.doorstep.push(newcomer);
         }
-        let reason = match (health.ended, health.dead) {
-            (_, true) => Closed::Reset,
-            (true, false) => Closed::Peer,
-            (false, false) => Closed::Replaced,
+        let reason = match (self.switch.lines[slot as usize].phase, health.ended, health.dead) {
+            (Phase::Draining(drain), ..) => drain.closed(),
+            (_, _, true) => Closed::Reset,
+            (_, true, false) => Closed::Peer,
+            (_, false, false) => Closed::Replaced,
         };
         self.sever(index, reason);
         self.admit(newcomer);

@@ -39,6 +39,9 @@ impl<R: Ring> Shard<R> {
         self.settle_gone();
         for change in changes {
             match change {
+                LineChange::Open(slot) if self.is_disabled_by_hand(slot) => {
+                    self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
+                }
                 LineChange::Open(slot) => self.open(slot),
                 LineChange::Reopen(slot) => self.retire(slot, After::Open),
                 LineChange::Close(slot) => self.retire(slot, After::Gone),
@@ -49,6 +52,10 @@ impl<R: Ring> Shard<R> {
             self.take_listener(line, listener);
         }
         self.nudged = true;
+    }
+
+    fn is_disabled_by_hand(&self, slot: u32) -> bool {
+        self.switch.lines[slot as usize].shared.status.is_disabled_by_hand()
     }
 
     /// A line begins: it listens, or connects at once.
@@ -95,7 +102,7 @@ impl<R: Ring> Shard<R> {
                     self.cancel_connect(slot, index);
                 }
                 let next = match then {
-                    After::Gone | After::Open => Phase::Closed,
+                    After::Gone | After::Open | After::Reset(_) => Phase::Closed,
                     After::Disabled => Phase::Disabled,
                 };
                 self.switch.enter(slot, next, Cause::Asked, None);
@@ -171,6 +178,7 @@ impl<R: Ring> Shard<R> {
                     self.disable(slot);
                 }
             }
+            Command::ResetGroup { group, reset } => self.reset_lines(group, reset),
             Command::Enable { line } => {
                 if let Place::Here(slot) = self.switch.place(line)
                     && self.switch.lines[slot as usize].phase == Phase::Disabled

@@ -9,7 +9,7 @@ use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Region, Ring};
 use crate::shared::counters::Hot;
 use crate::switch::line::Pause;
-use crate::switch::line::phase::Phase;
+use crate::switch::line::phase::{Drain, Phase};
 use crate::time::Instant;
 
 impl<R: Ring> Shard<R> {
@@ -321,11 +321,12 @@ impl<R: Ring> Shard<R> {
             self.switch.peer_finished(slot);
             self.tell_waiting(slot);
             self.schedule(slot);
+            self.line_lost(slot, Closed::Peer);
         } else if draining && due {
             self.switch.lines[slot as usize].peer_finished = true;
             self.schedule(slot);
         } else {
-            let reason = if draining { Closed::Drained } else { Closed::Peer };
+            let reason = drain.map_or(Closed::Peer, Drain::closed);
             self.sever(index, reason);
         }
     }

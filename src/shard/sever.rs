@@ -18,6 +18,7 @@ impl<R: Ring> Shard<R> {
         let Some(slot) = self.connections[index as usize].line else { return };
         self.switch.leave(slot);
         let line = &mut self.switch.lines[slot as usize];
+        let was_up = line.phase == Phase::Up;
         line.shared.counters.add_closed(reason);
         line.pause = None;
         line.partial_since = Instant::NEVER;
@@ -37,6 +38,10 @@ impl<R: Ring> Shard<R> {
         self.close(index, Closing::after(reason));
         self.settle_orphans(index);
         self.close_if_joined(index);
+        if was_up {
+            // Last, so that what was queued here may still go out over the siblings.
+            self.line_lost(slot, reason);
+        }
     }
 
     /// Takes the connection away from its line, with the books of what is queued on it.
@@ -233,6 +238,7 @@ fn sentence(reason: Closed) -> Option<&'static str> {
         Closed::LengthLimit => "the length of a frame was over the line's max",
         Closed::WrongDirection => "bytes arrived on a line that only sends",
         Closed::Replaced => "replaced by a newer connection of the member",
+        Closed::GroupReset => "closed because another line of the group broke (on_line_loss)",
         Closed::Drained | Closed::DrainTimeout => return None,
         Closed::Network => "the network gave up on the connection",
         Closed::ConnectTimeout => "connect timed out",

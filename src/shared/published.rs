@@ -13,6 +13,7 @@ use crate::shared::histogram::Histogram;
 use crate::shared::inbox::Inbox;
 use crate::shared::key_table::KeyTable;
 use crate::shared::mailbox::Sleeper;
+use crate::shared::resets::Resets;
 use crate::shared::response_table::ResponseTable;
 use crate::shared::status::LineStatus;
 
@@ -34,6 +35,7 @@ pub struct GroupShared {
     pub keys: Option<Arc<Keys>>,
     /// Time from a request's arrival to its answer's, by the shard that took the answer.
     pub answer_seconds: Arc<[Histogram]>,
+    pub resets: Arc<Resets>,
 }
 
 /// The keys under which requests to a group wait.
@@ -96,9 +98,10 @@ impl World {
     }
 
     /// Makes `next` the plan. The caller wakes the shards and waits for their `applied`.
-    pub fn publish(&self, next: Published) {
+    pub fn publish(&self, next: impl Into<Arc<Published>>) {
+        let next = next.into();
         let epoch = next.epoch;
-        self.current.store(Arc::new(next));
+        self.current.store(next);
         // Release, partner: the Acquire in `epoch`; a shard that sees the number sees the plan.
         self.epoch.store(epoch, Ordering::Release);
     }

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Resend, Second, Settings,
-    Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, OnLineLoss, Plan, Profile, RejectCodes, Resend,
+    Second, Settings, Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -48,6 +48,7 @@ impl TestPlan {
             admin: Admin::Off,
             log: LogFormat::Text,
             spin: Span::ZERO,
+            state: None,
             drain_within: Span::from_secs(50),
             memory: 1 << 30,
             connections: 9000,
@@ -93,6 +94,7 @@ impl TestPlan {
             },
             ways,
             answers,
+            on_line_loss: OnLineLoss::Keep,
             timers: self.timers,
             limits: limits(),
         };

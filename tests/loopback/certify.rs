@@ -92,6 +92,34 @@ fn the_switch_passes_towards_a_channel() {
     passes(&ended, &clauses);
 }
 
+/// The lines that certify breaks take the others along: it must not take their ends for its own doing.
+#[test]
+fn lines_that_fall_with_their_group_do_not_confuse_it() {
+    let channel = Member::plain("channel").key(r#"on_line_loss = "reset_group""#).listen().listen().listen();
+    let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
+    let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
+    let _shop = Played::start("shop", &file(&switch));
+    for number in 1..=2 {
+        switch.wait_line_state(&shop.line(number), "up");
+    }
+    let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
+    let clauses = [
+        "MC6-5.2b/cut",
+        "MC6-5.4.2/probe-ignored",
+        "MC6-4.1.4/group",
+        "MC6-4.2/second",
+        "MC6-4.1.2b/reconnect",
+        "MP1-4.5.3/close",
+        "MC6-5.2b/bad-length",
+        "MC6-5.4.2/probe",
+    ];
+    passes(&ended, &clauses);
+    // Of the lines that are silent together the first takes the others along.
+    let silence = verdicts(&ended).into_iter().filter(|(clause, _)| clause == "MC6-5.4.2/silence");
+    let silence: Vec<String> = silence.map(|(_, verdict)| verdict).collect();
+    assert!(silence.len() == 3 && silence.iter().any(|verdict| verdict == "passed"), "{silence:?}");
+}
+
 #[test]
 fn the_switch_passes_towards_an_institution_with_simplex_lines() {
     let nac = Member::nac("nac").listen();

@@ -193,6 +193,7 @@ fn plan_groups(
                 header: member.header.kind(),
                 ways: routes.ways(member, id),
                 answers: routes.answers(id),
+                on_line_loss: member.on_line_loss,
                 timers: member.timers,
                 limits: member.limits,
             };

@@ -180,13 +180,6 @@ fn values_of_a_wrong_form_say_what_to_write() {
 #[test]
 fn what_is_not_built_is_refused_by_its_name() {
     refused(PAIR, "\"tv\"", "\"file\"", &["3:11: `profile` = `file` is not built yet"]);
-    refused(
-        PAIR,
-        "\"tv\"",
-        "\"tv\"\non_line_loss = \"reset_group\"",
-        &["4:16: `on_line_loss` = `reset_group` is not built yet"],
-    );
-    refused(PAIR, "[[route]]", "[switch]\nstate = \"/var/lib\"\n[[route]]", &["11:1: `state` is not built yet"]);
 }
 
 #[test]

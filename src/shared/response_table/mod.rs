@@ -291,10 +291,20 @@ impl ResponseTable {
         (rest != u64::MAX).then_some(Span(rest))
     }
 
-    /// The number at which the next chunk begins: what a later run may start behind, by two chunks
-    /// for each shard.
-    pub fn next_number(&self) -> u16 {
-        self.numbers.number(self.ring.next_slot())
+    /// How far the order in which numbers are used has come, in chunks; counts on over laps. All
+    /// numbers that were given out lie before it.
+    pub fn position(&self) -> u64 {
+        self.ring.cursor()
+    }
+
+    /// Chunks of a lap.
+    pub fn chunks(&self) -> u64 {
+        self.ring.chunks() as u64
+    }
+
+    /// The number at which the chunk at a position begins: there a later run may start.
+    pub fn number_at(&self, position: u64) -> u16 {
+        self.numbers.number(self.ring.slot_at(position))
     }
 }
 

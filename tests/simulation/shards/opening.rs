@@ -42,6 +42,7 @@ fn shared(group: &Group, shards: usize) -> GroupShared {
         responses: responses(group),
         keys: keys(group),
         answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+        resets: Arc::default(),
     }
 }
 

@@ -91,6 +91,9 @@ fn text(random: &mut Random, members: &[Written], keyed: bool) -> String {
     );
     for member in members {
         let _ = write!(text, "[[member]]\nid = \"{}\"\n{}\n", member.name, member.words);
+        if random.chance(20) {
+            text.push_str("on_line_loss = \"reset_group\"\n");
+        }
         if !member.switch_connects {
             text.push_str("allow = [\"127.0.0.1\"]\n");
         }
