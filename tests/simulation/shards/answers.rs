@@ -42,7 +42,7 @@ fn whole_answer() -> Vec<u8> {
 }
 
 #[test]
-fn tv4_3_2_an_answer_after_44_9_seconds_is_delivered() {
+fn tv4_3_2a_an_answer_after_44_9_seconds_is_delivered() {
     let (mut stage, nac, issuer) = cards();
     let answer = ask(&mut stage, &nac, &issuer);
     stage.pass(Span::from_millis(44_900));
@@ -52,7 +52,7 @@ fn tv4_3_2_an_answer_after_44_9_seconds_is_delivered() {
 }
 
 #[test]
-fn tv4_3_2_an_answer_after_45_1_seconds_is_late_and_its_number_rests() {
+fn tv4_3_2a_an_answer_after_45_1_seconds_is_late_and_its_number_rests() {
     let (mut stage, nac, issuer) = cards();
     let answer = ask(&mut stage, &nac, &issuer);
     stage.pass(Span::from_millis(45_100));
@@ -142,7 +142,7 @@ fn an_answer_is_never_held_past_its_deadline() {
 }
 
 #[test]
-fn mc6_4_1_2b_the_requests_of_a_line_that_broke_are_not_sent_twice() {
+fn mp1_4_5_2c_the_requests_of_a_line_that_broke_are_not_sent_twice() {
     let (mut stage, nac, issuer) = cards();
     let other = stage.connect(7102);
     let answer = ask_any(&mut stage, &nac, &[&issuer, &other]);

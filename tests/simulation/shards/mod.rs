@@ -12,4 +12,5 @@ mod both_rings;
 mod connecting;
 mod queues;
 mod random;
+mod seconds;
 mod silence;
