@@ -2,9 +2,13 @@
 
 use std::process::ExitCode;
 
+use hyper::Method;
+
+use super::address::Address;
+use super::client;
 use super::interrupt::Interrupt;
 use super::table::{Align, table};
-use crate::certify::{Certification, Finding, Options, Report, Untestable, Verdict};
+use crate::certify::{Certification, Closer, Finding, Options, Part, Report, Untestable, Verdict};
 use crate::config::plan::Plan;
 
 const HEAD: &[(&str, Align)] = &[
@@ -34,13 +38,16 @@ A clause is named by its row of the standards, which depends on the line's profi
   group          an answer returns over another line when the request's has broken; who answers
                  must hold it back for 0.8 s, as `ringswitch simulate` does
   second         a port carries one connection
+  stranger       who connects from an address that `allow` does not hold is refused; --stranger names
+                 one where this host has none of its own
   direction      a frame against the direction of a simplex line is not taken
   reconnect      the line is back after a break
   close          after our FIN the peer closes
-  close-by-peer  the other way round: never judged, only its operator can make it close
   bad-length     a bad length prefix is answered with a close
   probe          an idle line is probed on time (takes up to silent_after)
   silence        a silent line is closed (takes silent_after)
+  close-by-peer  it ends its last frame, then sends a FIN: a running switch is asked over its admin
+                 API to drain each line; any other peer must be closed by hand, with --await-close
   form           every length prefix that came was well formed
 
 Verdicts: passed; failed; not testable here (it does not concern the line, or the line is down);
@@ -48,7 +55,14 @@ not judged (what can be seen from outside does not tell); skipped (--quick). Exi
 
 /// Runs the command: exit 0 if no clause failed, 1 if one did or it was interrupted, 2 if there is
 /// nothing such to test.
-pub fn run(plan: &Plan, member: &str, options: &Options, json: bool, width: usize) -> ExitCode {
+pub fn run(
+    plan: &Plan,
+    member: &str,
+    options: &Options,
+    switch: Result<Address, String>,
+    json: bool,
+    width: usize,
+) -> ExitCode {
     let complain = |message: &dyn std::fmt::Display| eprintln!("ringswitch certify {member}: {message}");
     let interrupt = match Interrupt::catch() {
         Ok(interrupt) => interrupt,
@@ -69,13 +83,37 @@ pub fn run(plan: &Plan, member: &str, options: &Options, json: bool, width: usiz
             };
         }
     };
-    let report = certification.run();
+    let admin = Admin(switch);
+    let report =
+        if options.part == Part::Member { certification.with_closer(&admin).run() } else { certification.run() };
     if json {
         println!("{:#}", report.json());
     } else {
         print!("{}", render(&report, width));
     }
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The running switch's own operator.
+struct Admin(Result<Address, String>);
+
+impl Admin {
+    fn order(&self, line: &str, order: &str) -> Result<(), String> {
+        let address = self.0.as_ref().map_err(Clone::clone)?;
+        client::ask(address, Method::POST, &format!("/v1/lines/{line}/{order}"))?.success().map(|_| ())
+    }
+}
+
+impl Closer for Admin {
+    fn close(&self, line: &str) -> Result<(), String> {
+        self.order(line, "drain")
+    }
+
+    fn reopen(&self, line: &str) {
+        if let Err(why) = self.order(line, "enable") {
+            eprintln!("{line} is drained and could not be enabled again: {why}");
+        }
+    }
 }
 
 fn render(report: &Report, width: usize) -> String {
@@ -102,7 +140,7 @@ fn render(report: &Report, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certify::{Aspect, Part};
+    use crate::certify::Aspect;
 
     fn report(verdict: Verdict) -> Report {
         let finding = Finding {
