@@ -77,7 +77,7 @@ pub trait Closer {
 pub enum Untestable {
     UnknownMember { known: Vec<String> },
     UnknownClause { known: Vec<String> },
-    Listen { address: SocketAddr, error: io::Error },
+    Listen { part: Part, address: SocketAddr, error: io::Error },
 }
 
 impl fmt::Display for Untestable {
@@ -85,7 +85,14 @@ impl fmt::Display for Untestable {
         match self {
             Self::UnknownMember { known } => write!(f, "no such member; there are: {}", known.join(", ")),
             Self::UnknownClause { known } => write!(f, "no such clause for its lines; there are: {}", known.join(", ")),
-            Self::Listen { address, error } => write!(f, "cannot listen at {address}: {error}"),
+            Self::Listen { part, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                let (whose, other) = match part {
+                    Part::Switch => ("the switch", "a running one is tested with --as member"),
+                    Part::Member => ("the member", "a running one is tested without --as member"),
+                };
+                write!(f, "cannot listen at {address}: {error}; certify plays {whose} here, and {other}")
+            }
+            Self::Listen { address, error, .. } => write!(f, "cannot listen at {address}: {error}"),
         }
     }
 }

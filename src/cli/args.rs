@@ -193,7 +193,7 @@ pub struct CertifyArgs {
     /// The local address to connect from
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
-    /// The local address to connect from where a stranger is wanted
+    /// A local address that `allow` does not hold, to be refused from
     #[arg(long, value_name = "IP")]
     pub stranger: Option<IpAddr>,
     /// Say when the other side is to be closed in order, at the end, and wait this long for it

@@ -217,10 +217,21 @@ fn who_may_connect_and_who_may_not() {
     let host = of_network(&["--from", "10.9.0.7"]);
     has(
         &host,
-        &["may connect to 127.0.0.1:7101", "is connected to by 10.9.0.7:7201", "is reset at 3 of 5 listening lines"],
+        &[
+            "may connect to 127.0.0.1:7101",
+            "the switch connects to it at 10.9.0.7:7201",
+            "is reset (not_allowed) at 3 of 5 listening lines",
+        ],
     );
     let all = of_network(&[]);
     assert_eq!(all.lines().count(), 9, "each line once\n{all}");
+    has(
+        &all,
+        &[
+            "127.0.0.1:7001 (line nac-1 of nac/main): connections are taken from 127.0.0.1/32, 10.8.1.0/24",
+            "10.9.0.7:7201 (line host-out of host/main): the switch connects there itself",
+        ],
+    );
 }
 
 #[test]

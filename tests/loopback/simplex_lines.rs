@@ -4,7 +4,7 @@
 use crate::harness::frames::message;
 use crate::harness::{
     Door, Member, NII, Peer, Prefix, Switch, World, answer_swapped, ask, eventually, fates_add_up, payments,
-    receive_from_any, tpdu,
+    receive_from_any, station, tpdu,
 };
 
 const RECEIVE: &str = r#"flow = "receive""#;
@@ -256,6 +256,30 @@ fn closed(switch: &Switch, line: &str) -> Vec<(String, u64)> {
     let labels = [("line", line)];
     let ended = metrics.samples("connections_closed_total", &labels).filter(|sample| sample.value > 0.0);
     ended.map(|sample| (sample.label("reason").expect("a reason").to_owned(), sample.value as u64)).collect()
+}
+
+/// Institutions with a station header, one line in and one out each: both ask, and nobody in another's name.
+#[test]
+fn stations_are_reached_over_their_sending_lines() {
+    let bank = |id: &str, own: &str| {
+        let member = Member::new(id, "institution").key(r#"header = "station""#);
+        member.key(&format!("station = [\"{own}\"]")).listen_with(RECEIVE).listen_with(SEND)
+    };
+    let (left, right) = (bank("left", "10000001"), bank("right", "10000002"));
+    let switch = World::new(2).member(&left).member(&right).start();
+    let [mut from_left, mut to_left] = [1, 2].map(|number| switch.join(&left, number));
+    let [mut from_right, mut to_right] = [1, 2].map(|number| switch.join(&right, number));
+    for turn in 0..5 {
+        let there = station("10000002", "10000001", format!("0200 number {turn}").as_bytes());
+        let back = station("10000001", "10000002", format!("0210 number {turn}").as_bytes());
+        from_left.send_frame(&station("10000002", "10000002", b"0200 in another's name"));
+        from_left.send_frame(&there);
+        to_right.expect_frame(&there);
+        from_right.send_frame(&back);
+        to_left.expect_frame(&back);
+    }
+    switch.wait_metric("frames_dropped_total", &[("reason", "foreign_source"), ("line", "left-1")], 5);
+    fates_add_up(&switch);
 }
 
 /// The receiving line of a host brings answers; a request that comes over it is a request all the same.

@@ -14,14 +14,14 @@ pub struct Namespace {
 impl Namespace {
     /// `None`, with the reason printed past the test's capture, where no namespace can be made: that needs
     /// root, a kernel with network namespaces, and `ip`.
-    pub fn make(test: &str) -> Option<Self> {
+    pub fn make(clause: &str) -> Option<Self> {
         let made = std::thread::scope(|scope| scope.spawn(Self::try_make).join().expect("it does not panic"));
         match made {
             Ok(namespace) => Some(namespace),
             Err(reason) => {
                 // The macros would hide it with the output of a test that passes.
                 let _ =
-                    writeln!(std::io::stderr(), "{test} is skipped, network namespaces are not to be had: {reason}");
+                    writeln!(std::io::stderr(), "{clause} is skipped, network namespaces are not to be had: {reason}");
                 None
             }
         }

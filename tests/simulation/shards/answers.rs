@@ -70,6 +70,32 @@ fn tv4_3_2a_an_answer_after_45_1_seconds_is_late_and_its_number_rests() {
     stage.assert_fates_add_up();
 }
 
+/// The requester's own clock runs meanwhile: forty seconds in the switch's queue leave the host five.
+#[test]
+fn tv4_3_2a_the_wait_in_the_switchs_own_queue_counts() {
+    let (mut stage, nac, issuer) = cards();
+    issuer.stop_reading();
+    for _ in 0..100 {
+        stage.send(&nac, &binary(&tpdu(NII, TERMINAL, &[7; 2_000])));
+        stage.pass(Span::from_millis(1));
+    }
+    assert!(stage.held() > 10, "some wait inside the switch");
+    stage.pass_secs(40);
+    issuer.resume_reading();
+    stage.pass_secs(1);
+    let mut bytes = issuer.receive();
+    let requests: Vec<_> = Lengths::Digits.take_all(&mut bytes).into_iter().filter(|frame| !frame.is_empty()).collect();
+    assert_eq!(requests.len(), 100, "none has expired");
+    let answer = |request: &[u8]| digits(&tpdu(u16::from_be_bytes([request[3], request[4]]), NII, b"an answer"));
+    stage.pass_secs(3);
+    stage.send(&issuer, &answer(&requests[99]));
+    assert_eq!(nac.receive(), whole_answer(), "44 seconds");
+    stage.pass_secs(2);
+    stage.send(&issuer, &answer(&requests[98]));
+    assert_eq!((nac.receive().len(), stage.dropped("issuer-1", Drop::Late)), (0, 1), "46 seconds");
+    stage.assert_fates_add_up();
+}
+
 #[test]
 fn mp1_4_5_2c_a_request_queued_for_a_shut_window_expires_unsent() {
     let (mut stage, nac, issuer) = cards();
