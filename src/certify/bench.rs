@@ -45,7 +45,7 @@ impl<'a> Bench<'a> {
         let open = |line: &Arc<Line>| {
             Wire::open(Arc::clone(line), options.part, options.bind, clock).map_err(|error| {
                 let (Side::Listen(address) | Side::Connect { remote: address, .. }) = line.side;
-                Untestable::Listen { address, error }
+                Untestable::Listen { part: options.part, address, error }
             })
         };
         Ok(Self {

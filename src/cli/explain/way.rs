@@ -37,6 +37,7 @@ pub fn describe(plan: &Plan, group: &Group, line: &Line, parts: &Parts<'_>) -> S
 fn before_routing(line: &Line, parts: &Parts<'_>) -> Option<String> {
     let partial = line.timers.partial_within.as_millis();
     match parts.length {
+        _ if !line.flow.receives() => Some("closes the line (wrong_direction): the switch only sends on it".to_owned()),
         _ if parts.is_probe() => Some("a probe: taken off and never answered".to_owned()),
         Length::Wrong(_, Scan::Malformed(reason)) => Some(format!("closes the line ({})", reason.name())),
         Length::Wrong(_, Scan::Part { needed }) => Some(format!(
@@ -44,7 +45,6 @@ fn before_routing(line: &Line, parts: &Parts<'_>) -> Option<String> {
             needed.saturating_sub(parts.bytes.len())
         )),
         Length::Wrong(..) => Some("more than one frame: give one at a time".to_owned()),
-        _ if !line.flow.receives() => Some("closes the line (wrong_direction): the switch only sends on it".to_owned()),
         _ if parts.data().len() > usize::from(line.framing.max) => {
             Some(format!("closes the line (length_limit): its `max` is {}", line.framing.max))
         }

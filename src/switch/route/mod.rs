@@ -39,6 +39,10 @@ impl Switch {
     pub fn step(&mut self, slot: u32, bytes: &[u8], arrived: Instant) -> Step {
         self.cuts.clear();
         let line = &self.lines[slot as usize];
+        if !line.plan.flow.receives() {
+            // Not even a probe is due here: a member that has its lines the wrong way round shows by it.
+            return Step { len: 0, frames: 0, fate: Fate::Malformed(Malformed::WrongDirection) };
+        }
         let framing = line.plan.framing;
         let data = match scan(framing, bytes) {
             Scan::Frame { data } => data,
@@ -46,9 +50,6 @@ impl Switch {
             Scan::Part { needed } => return Step::part(needed),
             Scan::Malformed(reason) => return Step { len: 0, frames: 0, fate: Fate::Malformed(reason) },
         };
-        if !line.plan.flow.receives() {
-            return Step { len: 0, frames: 0, fate: Fate::Malformed(Malformed::WrongDirection) };
-        }
         let len = framing.prefix.bytes() + data;
         let incoming = Incoming { slot, group: line.plan.group, data, len, arrived };
         let group = self.group(incoming.group);

@@ -14,4 +14,5 @@ mod keys;
 mod queues;
 mod random;
 mod resend;
+mod seconds;
 mod silence;
