@@ -83,11 +83,21 @@ impl<R: Ring> Shard<R> {
                     // The connection stays in the backlog. Armed at once it would fail at once.
                     self.wires[slot as usize].accept_starved = true;
                     self.schedule_in(slot, super::clocks::ACCEPT_AGAIN);
+                    self.tell_starved(slot, &io::Error::from_raw_os_error(-completion.result));
                 }
                 libc::ECANCELED => {}
                 _ => self.listen(slot),
             }
         }
+    }
+
+    /// Somebody waits in the backlog and cannot be let in: the operator is to know why.
+    fn tell_starved(&mut self, slot: u32, error: &io::Error) {
+        let line = &self.switch.lines[slot as usize];
+        let sentence = format!("a connection waits in the backlog: {error}");
+        line.shared.status.update(|details| details.last_error = Some(sentence));
+        let (at, name) = (self.switch.now, line.plan.name.clone());
+        self.tell(Event::Starved { at, line: name, error: error.raw_os_error().unwrap_or_default() });
     }
 
     pub(super) fn admit_newcomers(&mut self) {

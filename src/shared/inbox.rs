@@ -32,6 +32,8 @@ pub enum Event {
     Line { at: Instant, line: Arc<str>, from: LineState, to: LineState, cause: Cause, remote: Option<SocketAddr> },
     /// Somebody who may not connect was reset.
     Refused { at: Instant, line: Arc<str>, remote: SocketAddr, reason: Refusal },
+    /// A connection waits in a line's backlog: there is no descriptor or no memory to accept it (errno).
+    Starved { at: Instant, line: Arc<str>, error: i32 },
 }
 
 /// Both directions. A full event queue loses events (and counts them), never time of a shard.
