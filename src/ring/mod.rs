@@ -164,6 +164,7 @@ pub trait Ring {
     /// Sets up a connection that was accepted (no delay) and says who it is.
     fn admitted(&mut self, socket: Socket) -> io::Result<()>;
 
+    /// Who the other side is; of a socket that is not connected, why it is not.
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr>;
 
     fn local(&self, socket: Socket) -> io::Result<SocketAddr>;

@@ -253,14 +253,19 @@ impl<R: Ring> Shard<R> {
             return self.close_if_joined(index);
         }
         let slot = connection.line.expect("a connection that is not closing has its line");
-        if completion.result < 0 {
-            let error = io::Error::from_raw_os_error(-completion.result);
-            self.abandon_connect(index, slot);
-            return self.connect_failed(slot, &error);
+        // A result of 0 is not enough: a connect that an ICMP error met while the kernel held the socket ends
+        // with it, too (6.18: prohibited on the way), and only the socket knows that it is not connected.
+        let connected = match completion.result {
+            error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
+            _ => self.ring.remote(connection.socket),
+        };
+        match connected {
+            Ok(remote) => self.line_up(slot, index, Cause::Connected, Some(remote)),
+            Err(error) => {
+                self.abandon_connect(index, slot);
+                self.connect_failed(slot, &error);
+            }
         }
-        let socket = connection.socket;
-        let remote = self.ring.remote(socket).ok();
-        self.line_up(slot, index, Cause::Connected, remote);
     }
 
     /// No answer within `connect_within`.
@@ -289,7 +294,7 @@ impl<R: Ring> Shard<R> {
         let Side::Connect { remote, .. } = self.switch.lines[slot as usize].plan.side else { return };
         let (reason, text) = match error.raw_os_error() {
             None | Some(libc::ETIMEDOUT) => (Closed::ConnectTimeout, "timed out"),
-            Some(libc::ECONNREFUSED | libc::ECONNRESET) => (Closed::ConnectRefused, "refused"),
+            Some(libc::ECONNREFUSED | libc::ECONNRESET | libc::ENOTCONN) => (Closed::ConnectRefused, "refused"),
             Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => (Closed::ConnectUnreachable, "host unreachable"),
             Some(libc::ENETUNREACH | libc::ENETDOWN) => (Closed::ConnectUnreachable, "network unreachable"),
             Some(libc::EACCES | libc::EPERM) => (Closed::ConnectUnreachable, "prohibited on the way"),
