@@ -260,6 +260,14 @@ impl Peer {
         kernel::wait_end_arrived(side, other);
     }
 
+    /// Whether bytes lie in the socket that nobody has read.
+    pub fn has_unread(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket");
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a socket");
+        peeked.is_ok_and(|count| count > 0)
+    }
+
     /// A second handle to the same connection, for a thread that only writes.
     pub fn writer(&self) -> TcpStream {
         self.stream.try_clone().expect("a descriptor")
