@@ -257,7 +257,7 @@ impl<R: Ring> Shard<R> {
         // with it, too (6.18: prohibited on the way), and only the socket knows that it is not connected.
         let connected = match completion.result {
             error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
-            _ => self.ring.remote(connection.socket),
+            _ => self.ring.connected(connection.socket),
         };
         match connected {
             Ok(remote) => self.line_up(slot, index, Cause::Connected, Some(remote)),

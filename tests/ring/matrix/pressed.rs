@@ -57,13 +57,19 @@ pub struct Pressed {
     /// The last completion of each kind and slot, to come again later.
     remembered: BTreeMap<(u8, u32), Completion>,
     again: Vec<Completion>,
-    asked: BTreeMap<u64, usize>,
+    /// Sends under way: their bytes, and for how many enters they have been.
+    asked: BTreeMap<u64, (usize, u32)>,
 }
 
 impl Pressed {
     pub fn new(ring: Uring) -> Self {
         let (orders, seen) = (Orders::default(), Seen::default());
         Self { ring, orders, seen, remembered: BTreeMap::new(), again: Vec::new(), asked: BTreeMap::new() }
+    }
+
+    /// Whether a send has been under way for so long that it waits for its peer.
+    pub fn a_send_waits(&self) -> bool {
+        self.asked.values().any(|(_, enters)| *enters > 20)
     }
 
     /// A slot is used by another generation: what the one before said comes once more.
@@ -93,7 +99,7 @@ impl Pressed {
             }
             Kind::Send => {
                 let asked = self.asked.remove(&completion.token.to_bits());
-                if let Some(asked) = asked
+                if let Some((asked, _)) = asked
                     && completion.result > 0
                     && (completion.result as usize) < asked
                 {
@@ -126,7 +132,7 @@ impl Ring for Pressed {
     fn send(&mut self, token: Token, socket: Socket, segments: &[Segment], wait: bool) {
         self.used_again(token);
         let whole: usize = segments.iter().map(|segment| length(segment)).sum();
-        self.asked.insert(token.to_bits(), whole);
+        self.asked.insert(token.to_bits(), (whole, 0));
         let Some(cut) = self.orders.cut.as_mut().filter(|_| !wait) else {
             return self.ring.send(token, socket, segments, wait);
         };
@@ -143,6 +149,7 @@ impl Ring for Pressed {
         }
         let mut came = Vec::new();
         self.ring.enter(wait, &mut came);
+        self.asked.values_mut().for_each(|(_, enters)| *enters += 1);
         self.seen.most_in_an_enter = self.seen.most_in_an_enter.max(came.len());
         for completion in came {
             if completion.token == NOBODY {
@@ -178,6 +185,10 @@ impl Ring for Pressed {
 
     fn admitted(&mut self, socket: Socket) -> io::Result<()> {
         self.ring.admitted(socket)
+    }
+
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        self.ring.connected(socket)
     }
 
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
