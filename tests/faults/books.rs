@@ -67,6 +67,11 @@ impl Books {
         });
     }
 
+    /// Whether the asker has had an answer to that number.
+    pub fn was_delivered(&self, number: u32) -> bool {
+        self.with(number, |entry| entry.delivered > 0)
+    }
+
     pub fn account(&self) -> Account {
         let mut sum = Account::default();
         for entry in self.entries.lock().expect("nobody panics with the books").values() {

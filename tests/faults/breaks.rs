@@ -25,7 +25,7 @@ fn half_a_frame(line: &mut Peer) {
 }
 
 /// Kills the switch's end of that connection, as an operator's `ss -K` does.
-fn kill_locally(line: &Peer) -> bool {
+pub fn kill_locally(line: &Peer) -> bool {
     let (to, from) = (line.remote(), line.local());
     let filter = format!("src {to} dst {from}");
     let mut kill = Command::new("ss");
@@ -54,7 +54,7 @@ fn row_01_a_reset_in_the_middle_of_a_frame() {
     let mut line = switch.join(&broken, 1);
     ask(&mut line, 1, "whose answer is not read");
     eventually("an answer lies unread", || {
-        (switch.metric("answers_forwarded_total", &[("line", "host-1")]) > 0 && line.has_unread()).then_some(())
+        (switch.metric("answers_forwarded_total", &[("line", "host-1")]) > 0 && line.unread_bytes() > 0).then_some(())
     });
     half_a_frame(&mut line);
     let since = Instant::now();

@@ -30,6 +30,7 @@ mod host;
 mod overload;
 mod process;
 mod reloads;
+mod resend;
 mod restart;
 mod slow;
 mod vanished;

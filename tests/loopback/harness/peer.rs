@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -260,12 +261,12 @@ impl Peer {
         kernel::wait_end_arrived(side, other);
     }
 
-    /// Whether bytes lie in the socket that nobody has read.
-    pub fn has_unread(&self) -> bool {
-        self.stream.set_nonblocking(true).expect("a socket");
-        let peeked = self.stream.peek(&mut [0]);
-        self.stream.set_nonblocking(false).expect("a socket");
-        peeked.is_ok_and(|count| count > 0)
+    /// Bytes that lie in the socket and nobody has read.
+    pub fn unread_bytes(&self) -> u64 {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the request writes one int.
+        assert_eq!(unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::FIONREAD, &raw mut bytes) }, 0);
+        u64::try_from(bytes).expect("a count")
     }
 
     /// A second handle to the same connection, for a thread that only writes.
