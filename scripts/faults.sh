@@ -20,7 +20,7 @@ trap 'rm -f "$log"' EXIT
 export RINGSWITCH_FAULTS=full CARGO_TERM_COLOR=never
 failed=false
 for rows in "${@:-row_}"; do
-    cargo test --test faults --test ring -- --nocapture --test-threads=1 "$rows" >> "$log" 2>&1 || failed=true
+    cargo test --no-fail-fast --test faults --test ring -- --nocapture --test-threads=1 "$rows" >> "$log" 2>&1 || failed=true
 done
 
 table() {
@@ -30,10 +30,11 @@ table() {
     sed -n 's/^FAULT \([0-9][0-9]\) | /| \1 | /p' "$log" | sort -u -t'|' -k2,2n | sed 's/$/ |/'
 }
 sums() {
-    local rows skipped
+    local rows skipped failures
     rows=$(grep -c '^FAULT ' "$log")
     skipped=$(grep -c '^FAULT .*SKIPPED' "$log")
-    echo "$rows rows, of which $skipped were skipped whole or in part; $(grep -c '^test row_.*FAILED$\|^test .*::row_.*FAILED$' "$log") failed."
+    failures=$(awk '/^test result: / { sum += $6 } END { print sum + 0 }' "$log")
+    echo "$rows rows, of which $skipped were skipped whole or in part; $failures failed."
 }
 table
 echo

@@ -131,7 +131,7 @@ impl Ring for Pressed {
 
     fn send(&mut self, token: Token, socket: Socket, segments: &[Segment], wait: bool) {
         self.used_again(token);
-        let whole: usize = segments.iter().map(|segment| length(segment)).sum();
+        let whole: usize = segments.iter().map(length).sum();
         self.asked.insert(token.to_bits(), (whole, 0));
         let Some(cut) = self.orders.cut.as_mut().filter(|_| !wait) else {
             return self.ring.send(token, socket, segments, wait);
