@@ -159,6 +159,10 @@ impl Ring for ScriptedRing {
         Ok(())
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        self.remote(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         Ok((Ipv4Addr::LOCALHOST, 40_000 + socket.0 as u16).into())
     }

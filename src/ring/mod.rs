@@ -164,6 +164,9 @@ pub trait Ring {
     /// Sets up a connection that was accepted (no delay) and says who it is.
     fn admitted(&mut self, socket: Socket) -> io::Result<()>;
 
+    /// Whether a connect that ended with 0 made a connection: to whom, or why it did not.
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr>;
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr>;
 
     fn local(&self, socket: Socket) -> io::Result<SocketAddr>;

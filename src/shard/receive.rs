@@ -45,10 +45,22 @@ impl<R: Ring> Shard<R> {
             n if -n == libc::ENOBUFS => self.arm(index),
             n if -n == libc::ECANCELED || -n == libc::EINTR || -n == libc::EAGAIN => self.arm(index),
             n if -n == libc::ECONNRESET || -n == libc::EPIPE || -n == libc::ECONNABORTED => {
-                self.sever(index, Closed::Reset);
+                self.broken(index, Closed::Reset);
             }
-            _ => self.sever(index, Closed::Network),
+            _ => self.broken(index, Closed::Network),
         }
+    }
+
+    /// The connection is over; the beginning of a frame that it leaves never becomes one.
+    fn broken(&mut self, index: u32, reason: Closed) {
+        let connection = &self.connections[index as usize];
+        if let Some(slot) = connection.line
+            && !connection.inlet.is_empty()
+            && !self.is_paused(slot)
+        {
+            self.switch.lines[slot as usize].shared.counters.add_malformed(Malformed::Partial);
+        }
+        self.sever(index, reason);
     }
 
     /// Arms the receive unless there is a reason not to read.
@@ -304,7 +316,7 @@ impl<R: Ring> Shard<R> {
         let dead =
             !finished && self.ring.health(self.connections[index as usize].socket).is_ok_and(|health| health.dead);
         if dead {
-            return self.sever(index, Closed::Reset);
+            return self.broken(index, Closed::Reset);
         }
         let paused = line.pause.is_some();
         if !paused && !self.connections[index as usize].inlet.is_empty() {

@@ -258,6 +258,10 @@ impl Ring for Uring {
         sockets::no_delay(socket)
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        sockets::connected(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         sockets::remote(socket)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -290,6 +290,14 @@ impl Peer {
             drop(self);
         }
         kernel::wait_end_arrived(side, other);
+    }
+
+    /// Bytes that lie in the socket and nobody has read.
+    pub fn unread_bytes(&self) -> u64 {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the request writes one int.
+        assert_eq!(unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::FIONREAD, &raw mut bytes) }, 0);
+        u64::try_from(bytes).expect("a count")
     }
 
     /// A second handle to the same connection, for a thread that only writes.

@@ -176,6 +176,10 @@ impl Ring for FakeRing {
         Ok(())
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        self.remote(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         self.with(|state| {
             let endpoint = state.network.open_endpoint(socket.0);
