@@ -38,7 +38,7 @@ fn row_56_everything_full_at_once() {
     let world = payments(2, &nac, &host).member(&greedy).member(&feeder).member(&slow).member(&hopeful).member(&mute);
     let world = world.member(&dribbling).route("greedy", "host").route("feeder", "slow").route("hopeful", "mute");
     let world = world.route("dribbling", "host").limit(r#"memory = "8MiB""#).limit(r#"line_queue = "512KiB""#);
-    let switch = world.limit(r#"answer_queue = "1MiB""#).timer(r#"partial_within = "20s""#).start();
+    let switch = world.limit(r#"answer_queue = "1MiB""#).timer(r#"partial_within = "60s""#).start();
     assert!(switch.said().contains("memory at most 8 MiB"), "{}", switch.said());
     let issuer = AnsweringHost::on(switch.join(&host, 1));
     let members = Askers::on(switch.join_all(&nac), ms(1));
@@ -60,7 +60,8 @@ fn row_56_everything_full_at_once() {
     let (during, ()) = members.p99_while(ms(0), || {
         while Instant::now() < until {
             beat += 1;
-            drops.iter_mut().for_each(|line| line.send_raw(&[if beat % 210 == 1 { 0 } else { 200 }]));
+            // A length of 200 in two bytes, and then as many: a frame every 202 beats.
+            drops.iter_mut().for_each(|line| line.send_raw(&[if beat % 202 == 1 { 0 } else { 200 }]));
             (0..10).for_each(|number| asking.send_frame(&tpdu(NII, 1, &numbered(number, 200))));
             most = most.max(memory_in_use(&switch));
             std::thread::sleep(ms(20));
