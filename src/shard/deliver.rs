@@ -359,7 +359,10 @@ impl Delivery<'_> {
             let reason = if run.kind.is_answer() { Drop::RequesterGone } else { Drop::NoRoute };
             return self.drop_held(group, run, frames, reason, false);
         }
-        let pick = self.switch.pick(group, Purpose::Answer, frames.len());
+        // A line that joins while the answers of a broken one are gone through must not carry the later
+        // ones before those that are held.
+        let behind_held = run.kind.is_answer() && !self.switch.group(group).held.is_empty();
+        let pick = if behind_held { Pick::Nobody } else { self.switch.pick(group, Purpose::Answer, frames.len()) };
         match (pick, run.kind) {
             (Pick::Line(target), kind) => {
                 if kind == Kind::Answer {

@@ -39,6 +39,11 @@ impl<R: Ring> Shard<R> {
         self.settle_gone();
         for change in changes {
             match change {
+                // A reload that was published before the stop arrives behind it: nothing begins any more.
+                LineChange::Open(slot) if self.switch.stopping => {
+                    self.switch.enter(slot, Phase::Closed, Cause::Asked, None);
+                }
+                LineChange::Reopen(slot) if self.switch.stopping => self.retire(slot, After::Gone),
                 LineChange::Open(slot) if self.is_disabled_by_hand(slot) => {
                     self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
                 }
