@@ -3,7 +3,7 @@
 use crate::harness::{Member, fates_add_up, payments, round_trip};
 
 /// Every metric of the interface, labels aside.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "line_up",
     "frames_received_total",
     "frames_sent_total",
