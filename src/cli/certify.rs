@@ -10,6 +10,8 @@ use super::interrupt::Interrupt;
 use super::table::{Align, table};
 use crate::certify::{Certification, Closer, Finding, Options, Part, Report, Untestable, Verdict};
 use crate::config::plan::Plan;
+use crate::control::admin::views::Line;
+use crate::time::Span;
 
 const HEAD: &[(&str, Align)] = &[
     ("clause", Align::Left),
@@ -94,18 +96,41 @@ pub fn run(
     if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+const ASKED_EVERY: Span = Span::from_millis(50);
+const ASKED_AT_MOST: u32 = 60;
+
 /// The running switch's own operator.
 struct Admin(Result<Address, String>);
 
 impl Admin {
+    fn address(&self) -> Result<&Address, String> {
+        self.0.as_ref().map_err(Clone::clone)
+    }
+
     fn order(&self, line: &str, order: &str) -> Result<(), String> {
-        let address = self.0.as_ref().map_err(Clone::clone)?;
-        client::ask(address, Method::POST, &format!("/v1/lines/{line}/{order}"))?.success().map(|_| ())
+        client::ask(self.address()?, Method::POST, &format!("/v1/lines/{line}/{order}"))?.success().map(|_| ())
+    }
+
+    /// Waits until the switch has let in who is connected: to who is not in yet a drained line is closed by a
+    /// reset, and rightly.
+    #[expect(clippy::disallowed_methods, reason = "nothing else runs here: the switch is asked now and then")]
+    fn await_up(&self, line: &str) -> Result<(), String> {
+        let mut state = String::new();
+        for _ in 0..ASKED_AT_MOST {
+            let answer = client::ask(self.address()?, Method::GET, &format!("/v1/lines/{line}"))?;
+            state = answer.success()?.read::<Line>()?.state;
+            if state == "up" {
+                return Ok(());
+            }
+            std::thread::sleep(ASKED_EVERY.as_duration());
+        }
+        Err(format!("the switch says that it is {state}"))
     }
 }
 
 impl Closer for Admin {
     fn close(&self, line: &str) -> Result<(), String> {
+        self.await_up(line)?;
         self.order(line, "drain")
     }
 

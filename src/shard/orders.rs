@@ -185,12 +185,21 @@ impl<R: Ring> Shard<R> {
             }
             Command::ResetGroup { group, reset } => self.reset_lines(group, reset),
             Command::Enable { line } => {
-                if let Place::Here(slot) = self.switch.place(line)
-                    && self.switch.lines[slot as usize].phase == Phase::Disabled
-                {
-                    self.open(slot);
+                if let Place::Here(slot) = self.switch.place(line) {
+                    self.enable(slot);
                 }
             }
+        }
+    }
+
+    /// Back into service; a line that is still being drained for that is opened again behind it.
+    fn enable(&mut self, slot: u32) {
+        match self.switch.lines[slot as usize].phase {
+            Phase::Disabled => self.open(slot),
+            Phase::Draining(drain) if drain.then == After::Disabled => {
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Open, ..drain });
+            }
+            _ => {}
         }
     }
 
