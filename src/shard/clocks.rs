@@ -160,7 +160,8 @@ impl<R: Ring> Shard<R> {
         let queued = !line.outbox.is_empty();
         let waits_to_be_read = line.pause.is_some();
         let in_time = connection.log.deadlines().is_some_and(|(_, last)| now < last);
-        if !due && !queued && !waits_to_be_read && !(unacknowledged && in_time) {
+        let of_use = due || queued || waits_to_be_read || (unacknowledged && in_time);
+        if !of_use {
             return self.sever(index, Closed::Peer);
         }
         if (queued || unacknowledged) && self.ring.health(connection.socket).is_ok_and(|health| health.dead) {
