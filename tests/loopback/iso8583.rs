@@ -183,7 +183,7 @@ fn a_repeat_is_handed_on_and_answered_once(shards: u16) {
     host.expect_frame(&request("000009"));
     host.send_frame(&answer("000009"));
     askers[0].expect_frame(&answer("000009"));
-    assert_eq!(switch.metric("answers_forwarded_total", &[]), 4);
+    switch.wait_metric("answers_forwarded_total", &[], 4);
     fates_add_up(&switch);
 }
 
