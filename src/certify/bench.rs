@@ -45,7 +45,7 @@ impl<'a> Bench<'a> {
         let open = |line: &Arc<Line>| {
             Wire::open(Arc::clone(line), options.part, options.bind, clock).map_err(|error| {
                 let (Side::Listen(address) | Side::Connect { remote: address, .. }) = line.side;
-                Untestable::Listen { address, error }
+                Untestable::Listen { part: options.part, address, error }
             })
         };
         Ok(Self {
@@ -115,7 +115,7 @@ impl<'a> Bench<'a> {
             Some(Seen::Answer { run, serial }) if run == self.run => self.take_answer(at, serial, data),
             // Its sender is `ringswitch simulate`; a request of anybody else's waits in vain.
             Some(Seen::Request { .. }) => self.reply(at, header, data),
-            _ if header == Header::Tpdu => self.take_foreign(at, data),
+            _ if matches!(header, Header::Tpdu | Header::Iso8583(_)) => self.take_foreign(at, data),
             _ => {}
         }
     }
@@ -132,7 +132,7 @@ impl<'a> Bench<'a> {
         let open = self
             .asked
             .values_mut()
-            .find(|asked| asked.answer.is_none() && requests::is_addressed(data, asked.request.terminal));
+            .find(|asked| asked.answer.is_none() && requests::is_answer_to(&asked.request, data));
         if let Some(asked) = open {
             asked.answer = Some(Answer { over, right: true });
         }

@@ -167,10 +167,6 @@ impl Certification<'_> {
         }
     }
 
-    fn wanted(&self, aspect: Aspect) -> Vec<usize> {
-        (0..self.bench.wires.len()).filter(|&at| self.wants(aspect, at)).collect()
-    }
-
     /// Whether the wait is worth it; else why not is the finding.
     fn is_tried(&mut self, aspect: Aspect, at: usize, expected: &str, concerned: bool, takes: Span) -> bool {
         if !concerned {

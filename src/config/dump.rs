@@ -108,7 +108,7 @@ fn member(member: &MemberConfiguration, out: &mut String) {
         (None, _) => key("expect", "true".to_owned()),
     }
     header(&member.header, &mut key);
-    key("resend", text("never"));
+    key("resend", text(member.resend.name()));
     key("on_line_loss", text(member.on_line_loss.name()));
     key("timers", table(timers(member.timers)));
     key("limits", table(limits(member.limits)));
@@ -123,7 +123,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
     key("header", text(header.kind().name()));
     match header {
         HeaderConfiguration::None => {}
-        HeaderConfiguration::Tpdu { ids, answers, digits } => {
+        HeaderConfiguration::Tpdu { ids, answers, digits, guard } => {
             let answers = match answers {
                 TpduAnswers::Auto => "auto",
                 TpduAnswers::Swapped => "swapped",
@@ -132,7 +132,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
             key("tpdu", text(answers));
             key("tpdu_ids", list(ids, |id| text(&format!("{id:02x}"))));
             key("tpdu_digits", digits.to_string());
-            key("guard", "false".to_owned());
+            key("guard", guard.to_string());
         }
         HeaderConfiguration::Station(ways) => {
             key("station", list(&ways.own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
@@ -231,6 +231,7 @@ header = "tpdu"
 tpdu_ids = ["60", "0a"]
 tpdu = "copied"
 tpdu_digits = true
+guard = true
 on_line_loss = "reset_group"
 line = [
   { listen = "[::1]:7001", second = "replace", replace_after = "3s", timers = { silent_after = "121s" } },

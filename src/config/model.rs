@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, OnLineLoss, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
+use super::plan::{
+    Admin, Flow, Header, LogFormat, OnLineLoss, Profile, RejectCodes, Repeat, Resend, Tier, TpduAnswers,
+};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
 use crate::message::iso8583::{Base, Format};
@@ -120,7 +122,6 @@ pub struct Member {
     pub tpdu: Given<TpduAnswers>,
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
-    /// Only ever `false` and `never`: the other values are not built.
     pub guard: Given<bool>,
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
@@ -167,11 +168,6 @@ impl Member {
         }
         Some(groups)
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resend {
-    Never,
 }
 
 /// The group of a line that names none.

@@ -10,8 +10,12 @@ use crate::config::plan::{Group, Plan, Ways};
 use crate::metrics::KnownLines;
 use crate::shared::group_table::GroupTable;
 use crate::shared::histogram::Histogram;
-use crate::shared::published::{GroupShared, LineShared, Published};
+use crate::shared::key_table::KeyTable;
+use crate::shared::published::{GroupShared, Keys, LineShared, Published};
 use crate::shared::response_table::ResponseTable;
+
+/// Numbers that a response table has at most: as many keys may wait.
+const SLOTS: usize = 1 << 16;
 
 /// The plan with the state behind it. `known` gains the plan's lines; `keeper` knows where numbers
 /// go on from an earlier run.
@@ -37,12 +41,14 @@ pub fn published(
 pub fn fixed(old: &Plan, new: &Plan) -> Vec<String> {
     let changes = |group: &Group| {
         let before = old.group(group.id).filter(|before| before.answers && same_group(before, group))?;
-        match (&before.ways, &group.ways) {
-            (Ways::Tpdu(before), Ways::Tpdu(after)) if before.digits != after.digits => {
-                Some(format!("tpdu_digits of {}: a change needs a restart", group.member_name))
-            }
-            _ => None,
-        }
+        let digits_before = match &before.ways {
+            Ways::Tpdu(before) => before.digits,
+            Ways::Iso8583(_) => false,
+            Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+        };
+        let Ways::Tpdu(after) = &group.ways else { return None };
+        (digits_before != after.digits)
+            .then(|| format!("tpdu_digits of {}: a change needs a restart", group.member_name))
     };
     new.groups.iter().flatten().filter_map(|group| changes(group)).collect()
 }
@@ -72,6 +78,7 @@ fn group_state(
         return Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
             responses: new_responses(group, keeper),
+            keys: new_keys(group),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
             resets: Arc::default(),
         });
@@ -79,32 +86,64 @@ fn group_state(
     if let Some(responses) = &old.responses {
         responses.set_pending(group.limits.pending);
         responses.set_rest(group.timers.answer_within);
+        if needs_tags(group) {
+            responses.keep_tags();
+        }
     }
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
-    // A table of numbers stays when no route leads to the group any more: answers are still due.
+    // Tables stay when no route leads to the group any more: answers are still due.
     let responses = old.responses.clone().or_else(|| new_responses(group, keeper));
-    let as_it_was = !outgrown && responses.is_some() == old.responses.is_some();
-    if as_it_was {
+    let keys = old.keys.clone().or_else(|| new_keys(group));
+    let had_them = responses.is_some() == old.responses.is_some() && keys.is_some() == old.keys.is_some();
+    if had_them && !outgrown {
         return old.clone();
     }
-    Arc::new(GroupShared { table, responses, answer_seconds: old.answer_seconds.clone(), resets: old.resets.clone() })
+    let (answer_seconds, resets) = (old.answer_seconds.clone(), old.resets.clone());
+    Arc::new(GroupShared { table, responses, keys, answer_seconds, resets })
 }
 
-/// The numbers of a group that answers under a header whose answers are matched by number.
+/// The numbers of a group that answers under a header whose answers are matched by number or key.
 fn new_responses(group: &Group, keeper: Option<&Keeper>) -> Option<Arc<ResponseTable>> {
-    let Ways::Tpdu(ways) = &group.ways else { return None };
+    let digits = match &group.ways {
+        Ways::Tpdu(ways) => ways.digits,
+        Ways::Iso8583(_) => false,
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+    };
     if !group.answers {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
     let start = keeper.and_then(|keeper| keeper.start(group)).unwrap_or_else(anywhere);
-    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, start)))
+    let responses = ResponseTable::new(pending, rest, digits, start);
+    if needs_tags(group) {
+        responses.keep_tags();
+    }
+    Some(Arc::new(responses))
+}
+
+/// Whether answers must fit more than a number.
+fn needs_tags(group: &Group) -> bool {
+    match &group.ways {
+        Ways::Tpdu(ways) => ways.guard,
+        Ways::Iso8583(_) => true,
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => false,
+    }
+}
+
+fn new_keys(group: &Group) -> Option<Arc<Keys>> {
+    let keyed = group.answers && matches!(group.ways, Ways::Iso8583(_));
+    keyed.then(|| Arc::new(Keys { table: KeyTable::new(SLOTS), seed: random() }))
+}
+
+/// Whoever could foresee keys could make two messages with the same one.
+fn random() -> u64 {
+    // The standard library seeds this from the system's randomness.
+    RandomState::new().hash_one(0u8)
 }
 
 /// A number to begin near. Without memory of the previous run a random start makes it unlikely that
 /// an old answer meets a new request.
 fn anywhere() -> u16 {
-    // The standard library seeds this from the system's randomness.
-    (RandomState::new().hash_one(0u8) & 0xffff) as u16
+    (random() & 0xffff) as u16
 }

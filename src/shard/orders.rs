@@ -39,6 +39,11 @@ impl<R: Ring> Shard<R> {
         self.settle_gone();
         for change in changes {
             match change {
+                // A reload that was published before the stop arrives behind it: nothing begins any more.
+                LineChange::Open(slot) if self.switch.stopping => {
+                    self.switch.enter(slot, Phase::Closed, Cause::Asked, None);
+                }
+                LineChange::Reopen(slot) if self.switch.stopping => self.retire(slot, After::Gone),
                 LineChange::Open(slot) if self.is_disabled_by_hand(slot) => {
                     self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
                 }
@@ -155,6 +160,7 @@ impl<R: Ring> Shard<R> {
 
     /// The allow list changed: a peer that is no longer on it gets nothing but answers due to it.
     fn recheck(&mut self, slot: u32) {
+        self.replan_resend(slot);
         let line = &self.switch.lines[slot as usize];
         let remote = line.shared.status.details().remote;
         let outlawed = self.listens(slot) && remote.is_some_and(|remote| !line.plan.allow.contains(remote.ip()));
@@ -179,12 +185,21 @@ impl<R: Ring> Shard<R> {
             }
             Command::ResetGroup { group, reset } => self.reset_lines(group, reset),
             Command::Enable { line } => {
-                if let Place::Here(slot) = self.switch.place(line)
-                    && self.switch.lines[slot as usize].phase == Phase::Disabled
-                {
-                    self.open(slot);
+                if let Place::Here(slot) = self.switch.place(line) {
+                    self.enable(slot);
                 }
             }
+        }
+    }
+
+    /// Back into service; a line that is still being drained for that is opened again behind it.
+    fn enable(&mut self, slot: u32) {
+        match self.switch.lines[slot as usize].phase {
+            Phase::Disabled => self.open(slot),
+            Phase::Draining(drain) if drain.then == After::Disabled => {
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Open, ..drain });
+            }
+            _ => {}
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Event {
     Refused { at: Instant, line: Arc<str>, remote: SocketAddr, reason: Refusal },
     /// A line broke, and its whole group is closed and comes up anew.
     GroupReset { member: Arc<str>, group: Arc<str>, line: Arc<str>, reason: Closed },
+    /// A connection waits in a line's backlog: there is no descriptor or no memory to accept it (errno).
+    Starved { at: Instant, line: Arc<str>, error: i32 },
 }
 
 /// Both directions. A full event queue loses events (and counts them), never time of a shard.

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, OnLineLoss, Plan, Profile, RejectCodes, Second,
-    Settings, Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, OnLineLoss, Plan, Profile, RejectCodes, Resend,
+    Second, Settings, Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -90,9 +90,9 @@ impl TestPlan {
                 Ways::Nowhere | Ways::Pair { .. } => Header::None,
                 Ways::Tpdu(_) => Header::Tpdu,
                 Ways::Station(_) => Header::Station,
+                Ways::Iso8583(_) => Header::Iso8583,
             },
             ways,
-            iso8583: None,
             answers,
             on_line_loss: OnLineLoss::Keep,
             timers: self.timers,
@@ -132,6 +132,7 @@ impl TestPlan {
             limits: limits(),
             allow: Arc::new(Allowlist::new(vec!["127.0.0.1/32".parse().unwrap()])),
             second: Second::Refuse,
+            resend: Resend::Never,
         }
     }
 
@@ -185,6 +186,7 @@ pub fn tpdu(routes: &[(&[u16], u32)]) -> Ways {
         ids: vec![0x60],
         answers: TpduAnswers::Auto,
         digits: false,
+        guard: false,
         reserved: Vec::new(),
         routes: routes.iter().map(route).collect(),
     }))

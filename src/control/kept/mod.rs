@@ -273,10 +273,11 @@ fn address_of(line: &Line) -> String {
     address.to_string()
 }
 
-/// The answering groups that give out numbers.
+/// The answering groups that give out numbers that hosts see. Where a key tells, a slot's number stays inside.
 fn tables(published: &Published) -> impl Iterator<Item = (String, &Arc<ResponseTable>)> {
     published.plan.groups.iter().flatten().filter_map(|group| {
-        let table = published.group(group.id)?.responses.as_ref()?;
+        let shared = published.group(group.id).filter(|shared| shared.keys.is_none())?;
+        let table = shared.responses.as_ref()?;
         Some((name_of(group), table))
     })
 }

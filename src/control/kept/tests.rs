@@ -17,6 +17,7 @@ fn answering(member: &str) -> Arc<Group> {
         ids: vec![0x60],
         answers: TpduAnswers::Auto,
         digits: false,
+        guard: false,
         reserved: Vec::new(),
         routes: Vec::new(),
     };

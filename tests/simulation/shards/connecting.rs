@@ -88,6 +88,28 @@ fn a_line_taken_out_of_service_waits_for_its_answer_and_ends_in_order() {
     stage.assert_fates_add_up();
 }
 
+/// Who changes their mind while a line drains is not left with one that stays down.
+#[test]
+fn a_line_enabled_while_it_drains_is_opened_again() {
+    let mut stage = Stage::new(CARDS);
+    let (nac, issuer) = (stage.connect(7001), stage.connect(7101));
+    let answer = asked(&mut stage, &nac, &issuer);
+    disable(&mut stage, "nac-1");
+    let line = stage.line_id("nac-1");
+    let shard = stage.plan.line(line).expect("of the plan").shard.index();
+    stage.command(shard, Command::Enable { line });
+    stage.pass_secs(1);
+    assert_eq!(stage.state("nac-1"), LineState::Draining, "its answer is still due");
+    stage.send(&issuer, &answer);
+    stage.pass(MOMENT);
+    assert_eq!((nac.receive().is_empty(), nac.state()), (false, PeerState::Ended));
+    nac.close();
+    stage.pass(MOMENT);
+    assert_eq!((stage.state("nac-1"), stage.closed("nac-1", Closed::Drained)), (LineState::Listening, 1));
+    assert_eq!(stage.connect(7001).state(), PeerState::Connected);
+    stage.assert_fates_add_up();
+}
+
 #[test]
 fn drain_within_ends_what_would_wait_longer() {
     let mut stage = Stage::new(

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::wire::tpdu;
+use super::wire::{KEYED_BYTES, keyed, tpdu};
 
 /// A message's own number, which stands in its body and which the switch never looks at.
 pub type Id = u64;
@@ -45,6 +45,10 @@ pub struct Ledger {
     broken: BTreeSet<usize>,
     /// Answers that were sent a second time, over whichever line: the copy may be the one that arrives.
     again: BTreeSet<Id>,
+    /// Requests and answers are ISO 8583 messages behind their TPDU, which then is nobody's affair.
+    keyed: bool,
+    /// Answers that arrived once more: each must be one that the switch says it sent again.
+    pub doubled: u64,
     /// What was wrong, a sentence each.
     pub faults: Vec<String>,
 }
@@ -57,7 +61,7 @@ pub struct Asked {
     pub nii: u16,
 }
 
-const ID_AT: usize = 5;
+const TPDU_BYTES: usize = 5;
 
 /// A body that begins with its number, and whose every byte is known from it.
 fn body(id: Id, length: usize) -> Vec<u8> {
@@ -67,6 +71,10 @@ fn body(id: Id, length: usize) -> Vec<u8> {
 }
 
 impl Ledger {
+    pub fn new(keyed: bool) -> Self {
+        Self { keyed, ..Self::default() }
+    }
+
     fn enter(&mut self, kind: Kind, by: Wire, to: usize, whole: impl FnOnce(Id) -> (Vec<u8>, Vec<u8>)) -> Vec<u8> {
         self.last_id += 1;
         let (as_sent, whole) = whole(self.last_id);
@@ -79,8 +87,10 @@ impl Ledger {
     }
 
     pub fn request(&mut self, by: Wire, to: usize, nii: u16, terminal: u16, length: usize) -> Vec<u8> {
+        let is_keyed = self.keyed;
         self.enter(Kind::Request, by, to, |id| {
-            let data = tpdu(nii, terminal, &body(id, length));
+            let front = if is_keyed { keyed("0200", id) } else { Vec::new() };
+            let data = tpdu(nii, terminal, &[front, body(id, length)].concat());
             (data.clone(), data)
         })
     }
@@ -89,13 +99,21 @@ impl Ledger {
     pub fn answer(&mut self, by: Wire, asked: Asked, exchanged: bool, length: usize) -> Vec<u8> {
         let request = &self.sent[&asked.id];
         let (to, terminal) = (request.by.member, u16::from_be_bytes([request.whole[3], request.whole[4]]));
+        let front = if self.keyed { keyed("0210", asked.id) } else { Vec::new() };
+        // Nothing is put back where nothing was replaced.
+        let number = if self.keyed { terminal } else { asked.number };
         self.enter(Kind::Answer, by, to, |id| {
             let data = |address| {
                 let (destination, source) = if exchanged { (address, asked.nii) } else { (asked.nii, address) };
-                tpdu(destination, source, &body(id, length))
+                tpdu(destination, source, &[&front[..], &body(id, length)].concat())
             };
-            (data(asked.number), data(terminal))
+            (data(number), data(terminal))
         })
+    }
+
+    /// Where a request or an answer has its number.
+    fn id_at(&self) -> usize {
+        TPDU_BYTES + if self.keyed { KEYED_BYTES } else { 0 }
     }
 
     fn id_of(data: &[u8], at: usize) -> Option<Id> {
@@ -109,12 +127,12 @@ impl Ledger {
 
     /// A frame that came to a requester.
     pub fn answer_arrived(&mut self, wire: Wire, data: &[u8]) {
-        self.arrived(wire, data, ID_AT, &[Kind::Answer]);
+        self.arrived(wire, data, self.id_at(), &[Kind::Answer]);
     }
 
     /// A frame that came to a host: a request, or else it is wrong.
     pub fn request_arrived(&mut self, wire: Wire, data: &[u8]) -> Option<Asked> {
-        let id = self.arrived(wire, data, ID_AT, &[Kind::Request])?;
+        let id = self.arrived(wire, data, self.id_at(), &[Kind::Request])?;
         let number = u16::from_be_bytes([data[3], data[4]]);
         Some(Asked { id, number, nii: u16::from_be_bytes([data[1], data[2]]) })
     }
@@ -126,7 +144,7 @@ impl Ledger {
             return None;
         };
         let mut expected = sent.whole.clone();
-        if sent.kind == Kind::Request {
+        if sent.kind == Kind::Request && !self.keyed {
             expected[3..5].copy_from_slice(&data[3..5]);
         }
         if !kinds.contains(&sent.kind) || sent.to != wire.member {
@@ -136,6 +154,10 @@ impl Ledger {
         }
         if expected != data {
             self.faults.push(format!("{:?} {id} of {:?} arrived changed at {wire:?}", sent.kind, sent.by));
+        }
+        if sent.kind == Kind::Answer && sent.arrived.is_some() {
+            self.doubled += 1;
+            return None;
         }
         if let Some(before) = sent.arrived.replace(wire) {
             self.faults.push(format!("{:?} {id} of {:?} arrived twice: {before:?}, {wire:?}", sent.kind, sent.by));
@@ -153,7 +175,7 @@ impl Ledger {
 
     /// The answer that was written last is sent a second time.
     pub fn sent_again(&mut self, data: &[u8]) {
-        self.again.extend(Self::id_of(data, ID_AT));
+        self.again.extend(Self::id_of(data, self.id_at()));
     }
 
     pub fn broke(&mut self, member: usize) {

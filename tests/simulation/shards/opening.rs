@@ -8,7 +8,8 @@ use ringswitch::config::{Host, Source, build, read};
 use ringswitch::ids::LineId;
 use ringswitch::shared::group_table::GroupTable;
 use ringswitch::shared::histogram::Histogram;
-use ringswitch::shared::published::{GroupShared, LineShared, Published, World};
+use ringswitch::shared::key_table::KeyTable;
+use ringswitch::shared::published::{GroupShared, Keys, LineShared, Published, World};
 use ringswitch::shared::response_table::ResponseTable;
 use ringswitch::time::Instant;
 
@@ -39,22 +40,35 @@ fn shared(group: &Group, shards: usize) -> GroupShared {
     GroupShared {
         table: Arc::new(GroupTable::new(group.lines.len(), shards)),
         responses: responses(group),
+        keys: keys(group),
         answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
         resets: Arc::default(),
     }
 }
 
 fn responses(group: &Group) -> Option<Arc<ResponseTable>> {
-    let Ways::Tpdu(ways) = &group.ways else { return None };
     if !group.answers {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    let table = ResponseTable::new(pending, rest, ways.digits, FIRST_NUMBER);
-    for nii in &ways.reserved {
+    let (digits, reserved) = match &group.ways {
+        Ways::Tpdu(ways) => (ways.digits, ways.reserved.as_slice()),
+        Ways::Iso8583(_) => (false, [].as_slice()),
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+    };
+    let table = ResponseTable::new(pending, rest, digits, FIRST_NUMBER);
+    for nii in reserved {
         assert!(table.reserve(*nii), "nobody waits yet");
     }
+    if matches!(group.ways, Ways::Iso8583(_)) {
+        table.keep_tags();
+    }
     Some(Arc::new(table))
+}
+
+fn keys(group: &Group) -> Option<Arc<Keys>> {
+    let keyed = group.answers && matches!(group.ways, Ways::Iso8583(_));
+    keyed.then(|| Arc::new(Keys { table: KeyTable::new(1 << 16), seed: 5 }))
 }
 
 /// A line by its name.
