@@ -5,7 +5,7 @@
 //! counted. A request is never logged.
 
 use super::Shard;
-use super::connection::{Closing, Connection};
+use super::connection::Connection;
 use super::deliver::counters_of;
 use super::log::Logged;
 use super::queue::Emptied;
@@ -96,7 +96,9 @@ impl<R: Ring> Shard<R> {
         let connection = &mut self.connections[index as usize];
         let (runs, position) = (connection.log.take(), connection.log.position());
         let line = connection.carried.line;
-        let Some(unacknowledged) = unacknowledged.filter(|_| self.still_resends(line)) else { return };
+        if !self.still_resends(line) {
+            return;
+        }
         let (from, to) = (position.saturating_sub(unacknowledged), position - u64::from(begun));
         for run in runs.into_iter().filter(|run| run.end() > from && run.at < to) {
             self.resend_run(index, run, from, to);
@@ -124,19 +126,15 @@ impl<R: Ring> Shard<R> {
         self.redirect_each(carried.group, carried.framing, again, rest);
     }
 
-    /// Bytes that the peer's TCP did not acknowledge; `None` if the kernel goes on with them after
-    /// the close.
-    fn left_unacknowledged(&self, index: u32) -> Option<u64> {
+    /// Bytes that the peer's TCP did not acknowledge.
+    fn left_unacknowledged(&self, index: u32) -> u64 {
         let connection = &self.connections[index as usize];
         let position = connection.log.position();
-        let Ok(health) = self.ring.health(connection.socket) else { return Some(position) };
-        if connection.closing == Some(Closing::Finish) && !health.dead {
-            return None;
-        }
+        let Ok(health) = self.ring.health(connection.socket) else { return position };
         // Where the kernel cannot tell, our FIN counts as a byte.
         let fin = u64::from(connection.finished && health.dead);
         // After a reset either of the two may have been forgotten (IO_URING, section 3).
-        Some(health.outstanding.saturating_sub(fin).max(position.saturating_sub(health.acknowledged)))
+        health.outstanding.saturating_sub(fin).max(position.saturating_sub(health.acknowledged))
     }
 
     /// A reload may have asked for something else meanwhile. Of a line that left the plan its last

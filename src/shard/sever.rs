@@ -16,6 +16,7 @@ impl<R: Ring> Shard<R> {
     /// Ends the connection for `reason`; its line goes on without it.
     pub(super) fn sever(&mut self, index: u32, reason: Closed) {
         let Some(slot) = self.connections[index as usize].line else { return };
+        let how = self.closing_after(index, reason);
         self.switch.leave(slot);
         let line = &mut self.switch.lines[slot as usize];
         let was_up = line.phase == Phase::Up;
@@ -35,7 +36,7 @@ impl<R: Ring> Shard<R> {
         self.after_down(slot);
         // The last trunk line to go makes way for the backup: who waits looks again.
         self.tell_waiting(slot);
-        self.close(index, Closing::after(reason));
+        self.close(index, how);
         self.settle_orphans(index);
         self.close_if_joined(index);
         if was_up {
@@ -60,6 +61,15 @@ impl<R: Ring> Shard<R> {
         connection.inlet = super::connection::Inlet::default();
         self.note_memory(stashed, 0);
         self.wires[slot as usize].connection = None;
+    }
+
+    /// A FIN leaves what is not acknowledged to the kernel, and nobody would know what became of it:
+    /// where answers are among that, a reset ends it, and they go again.
+    fn closing_after(&mut self, index: u32, reason: Closed) -> Closing {
+        match Closing::after(reason) {
+            Closing::Finish if !self.is_acknowledged(index) => Closing::Reset,
+            how => how,
+        }
     }
 
     /// Asks the kernel for everything it still has of the connection.

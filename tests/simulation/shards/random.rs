@@ -181,7 +181,8 @@ impl Run {
     fn begin_all(&mut self) {
         for member in &mut self.members {
             for line in &mut member.lines {
-                if line.half_closed {
+                // A program that comes back has read its old line to the end.
+                if line.half_closed || !line.is_up() {
                     line.read(member.role, member.lengths, &mut member.asked, &mut self.ledger);
                 }
                 line.begin(&mut self.stage, &mut self.ledger);
@@ -454,16 +455,6 @@ fn asked_for(variable: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
-/// Runs that fail and are not understood yet: four answers are missing and in no count, in a run in which lines of both
-/// requesters broke and nothing was sent again.
-const OPEN: [u64; 1] = [960];
-
-#[test]
-#[ignore = "an open fault: answers that are lost with a line and not counted"]
-fn open_seeds() {
-    OPEN.into_iter().for_each(|seed| drop(run(seed)));
-}
-
 #[test]
 fn seeds() {
     if let Some(seed) = asked_for("SEED") {
@@ -472,7 +463,7 @@ fn seeds() {
     }
     let (mut arrived, mut broken, mut failed) = ([0; 3], 0, Vec::new());
     let seeds = asked_for("SEEDS").unwrap_or(SEEDS);
-    for seed in (0..seeds).filter(|seed| !OPEN.contains(seed)) {
+    for seed in 0..seeds {
         let Ok(run) = catch_unwind(|| run(seed)) else {
             failed.push(seed);
             continue;

@@ -121,6 +121,27 @@ fn with_never_it_is_lost_with_the_line() {
     cards.stage.assert_fates_add_up();
 }
 
+/// The group is closed for the loss of a sibling; what the slow line's peer did not take in time goes again over the
+/// lines that the member opens next, whatever becomes of the old one.
+#[test]
+fn what_a_slow_line_had_not_acknowledged_when_its_group_was_reset_goes_again() {
+    let text = CARDS.replacen("header = \"tpdu\"", "header = \"tpdu\"\non_line_loss = \"reset_group\"", 1);
+    let mut cards = Cards::new(&text, NARROW);
+    let sibling = cards.stage.connect(7002);
+    cards.nac.stop_reading();
+    let answers = cards.answer(0..40);
+    sibling.reset();
+    cards.stage.pass_secs(3);
+    let next = cards.stage.connect(7002);
+    cards.stage.pass_secs(1);
+    assert_eq!(received(&next), answers[ACKNOWLEDGED..], "whole, in order");
+    assert_eq!(cards.resent(), (40 - ACKNOWLEDGED) as u64);
+    assert_eq!(cards.stage.closed("nac-1", Closed::GroupReset), 1);
+    cards.stage.assert_fates_add_up();
+    cards.stage.pass_secs(70);
+    assert_eq!(cards.stage.memory(), 0);
+}
+
 /// A black hole: nothing says that the line is dead but that nothing is acknowledged.
 fn behind_a_black_hole(timers: &str) -> (Cards, Peer, Vec<Vec<u8>>) {
     let text = CARDS.replacen("[[member]]", &format!("[timers]\n{timers}\n[[member]]"), 1);
