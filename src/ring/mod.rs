@@ -173,9 +173,9 @@ pub trait Ring {
 
     fn health(&self, socket: Socket) -> io::Result<Health>;
 
-    /// Bytes given to the kernel and not acknowledged, sent or not; a FIN of ours counts as one.
-    /// The one question of [`Ring::health`] that is asked often: once for many frames.
-    fn unacknowledged(&self, socket: Socket) -> io::Result<u64>;
+    /// [`Health::acknowledged`] alone: the one question that is asked often, once for many frames.
+    /// Never what is still outstanding instead: of that a kernel may know nothing any more after a reset.
+    fn acknowledged(&self, socket: Socket) -> io::Result<u64>;
 
     /// Closes with a reset. No operation may be in flight on the socket.
     fn reset(&mut self, socket: Socket);

@@ -94,15 +94,13 @@ pub fn reset(socket: Socket) {
 pub fn health(socket: Socket, opened: bool) -> io::Result<Health> {
     let info = tcp_info(socket)?;
     let state = info.tcpi_state;
-    let queued = outgoing(socket)?;
-    let syn = u64::from(opened);
+    let queued = queue(socket, libc::TIOCOUTQ)?;
     let syn_unanswered = u64::from(opened && info.tcpi_bytes_acked == 0);
-    let fin_acknowledged = u64::from(matches!(state, FIN_WAIT_2 | TIME_WAIT));
     let fin_queued = u64::from(matches!(state, FIN_WAIT_1 | CLOSING | LAST_ACK));
     Ok(Health {
         ended: matches!(state, CLOSE_WAIT | CLOSE | LAST_ACK | TIME_WAIT | CLOSING),
         dead: state == CLOSE,
-        acknowledged: info.tcpi_bytes_acked.saturating_sub(syn + fin_acknowledged),
+        acknowledged: acknowledged_of(&info, opened),
         outstanding: queued.saturating_sub(syn_unanswered + fin_queued),
         unread: unread(socket)?,
     })
@@ -157,9 +155,14 @@ fn tcp_info(socket: Socket) -> io::Result<libc::tcp_info> {
     checked(failed).map(|()| info)
 }
 
-/// Bytes given to the kernel and not acknowledged, a FIN included.
-pub fn outgoing(socket: Socket) -> io::Result<u64> {
-    queue(socket, libc::TIOCOUTQ)
+/// [`Health::acknowledged`] alone, in one system call.
+pub fn acknowledged(socket: Socket, opened: bool) -> io::Result<u64> {
+    Ok(acknowledged_of(&tcp_info(socket)?, opened))
+}
+
+fn acknowledged_of(info: &libc::tcp_info, opened: bool) -> u64 {
+    let fin = u64::from(matches!(info.tcpi_state, FIN_WAIT_2 | TIME_WAIT));
+    info.tcpi_bytes_acked.saturating_sub(u64::from(opened) + fin)
 }
 
 fn unread(socket: Socket) -> io::Result<u64> {

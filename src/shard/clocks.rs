@@ -114,7 +114,7 @@ impl<R: Ring> Shard<R> {
         let connection = &self.connections[index as usize];
         let health = self.ring.health(connection.socket).unwrap_or_default();
         let waiting = health.outstanding > 0 || !self.is_idle(connection);
-        self.trim_to(index, health.outstanding);
+        self.trim_to(index, health.acknowledged);
         let line = &mut self.switch.lines[slot as usize];
         let unread_within = line.plan.timers.unread_within;
         if line.progress.stalled(now, health.acknowledged, waiting, unread_within) {

@@ -122,11 +122,10 @@ impl Log {
         self.position >= self.ask_at.saturating_add(LOG_BUSY_BYTES)
     }
 
-    /// The kernel's answer: of all that it was given, `unacknowledged` bytes are not acknowledged.
+    /// The kernel's answer: of all that it was given, `acknowledged` bytes are.
     /// `begun`: the last run ends in the middle of a frame; should that have to go again, its
     /// beginning is needed, acknowledged or not.
-    pub fn trim(&mut self, unacknowledged: u64, begun: bool, now: Instant) {
-        let acknowledged = self.position.saturating_sub(unacknowledged);
+    pub fn trim(&mut self, acknowledged: u64, begun: bool, now: Instant) {
         while let Some(first) = self.runs.front()
             && first.end() <= acknowledged
             && !(begun && self.runs.len() == 1)
@@ -192,11 +191,11 @@ mod tests {
     fn what_is_acknowledged_goes_run_by_run() {
         let mut log = Log::default();
         log.given(&[run(Kind::Answer, 2, 50), run(Kind::Answer, 2, 50), run(Kind::Answer, 1, 20)], false);
-        log.trim(71, false, Instant(0));
+        log.trim(49, false, Instant(0));
         assert_eq!(log.kept_from(), 0, "a byte of the first is not acknowledged");
-        log.trim(70, false, Instant(0));
+        log.trim(50, false, Instant(0));
         assert_eq!(ends(&log), [(50, 100), (100, 120)]);
-        log.trim(0, false, Instant(0));
+        log.trim(120, false, Instant(0));
         assert!(log.is_empty() && log.kept_from() == u64::MAX && !log.is_due());
     }
 
@@ -204,7 +203,7 @@ mod tests {
     fn a_begun_frame_keeps_its_beginning() {
         let mut log = Log::default();
         log.given(&[run(Kind::Answer, 1, 50)], false);
-        log.trim(0, true, Instant(0));
+        log.trim(50, true, Instant(0));
         assert_eq!(ends(&log), [(0, 50)], "acknowledged, and yet needed");
         log.given(&[run(Kind::Answer, 2, 30), run(Kind::Answer, 1, 9)], true);
         assert_eq!(ends(&log), [(0, 80), (80, 89)]);
@@ -227,8 +226,8 @@ mod tests {
         log.given(&[run(Kind::Answer, 1, 1)], false);
         assert!(log.is_due() && !log.is_overdue());
         let soon = Instant(0) + BUSY;
-        log.trim(0, false, soon);
-        log.trim(0, false, soon + Span::from_millis(1));
+        log.trim(LOG_QUIET_BYTES, false, soon);
+        log.trim(LOG_QUIET_BYTES, false, soon + Span::from_millis(1));
         assert!(log.is_busy());
         log.given(&[run(Kind::Answer, 1, LOG_BUSY_BYTES as u32)], false);
         assert!(log.is_due());
@@ -241,7 +240,7 @@ mod tests {
         let mut log = Log::default();
         let much = 10 * LOG_BUSY_BYTES as u32;
         log.given(&[run(Kind::Answer, 1, much)], false);
-        log.trim(u64::from(much), false, Instant(0) + Span::from_secs(1));
+        log.trim(0, false, Instant(0) + Span::from_secs(1));
         log.given(&[run(Kind::Answer, 1, much - 1)], false);
         assert!(!log.is_due());
         log.given(&[run(Kind::Answer, 1, 1)], false);

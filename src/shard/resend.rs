@@ -30,17 +30,17 @@ impl<R: Ring> Shard<R> {
     /// Asks the kernel what was acknowledged, and lets go of it.
     #[cold]
     pub(super) fn trim(&mut self, index: u32) {
-        if let Ok(unacknowledged) = self.ring.unacknowledged(self.connections[index as usize].socket) {
-            self.trim_to(index, unacknowledged);
+        if let Ok(acknowledged) = self.ring.acknowledged(self.connections[index as usize].socket) {
+            self.trim_to(index, acknowledged);
         }
     }
 
     /// The same for who has asked already.
-    pub(super) fn trim_to(&mut self, index: u32, unacknowledged: u64) {
+    pub(super) fn trim_to(&mut self, index: u32, acknowledged: u64) {
         let connection = &mut self.connections[index as usize];
         let Some(slot) = connection.line else { return };
         let begun = self.switch.lines[slot as usize].outbox.begun().1 > 0;
-        connection.log.trim(unacknowledged, begun, self.switch.now);
+        connection.log.trim(acknowledged, begun, self.switch.now);
         connection.queue.busy = connection.log.is_busy();
         connection.queue.release(self.ring.memory().chunks, connection.log.kept_from());
     }

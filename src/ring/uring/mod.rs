@@ -184,6 +184,10 @@ impl Uring {
         self.queue(&entry);
     }
 
+    fn opened(&self, socket: Socket) -> bool {
+        self.opened.get(socket.0 as usize).copied().unwrap_or(false)
+    }
+
     fn set_opened(&mut self, socket: Socket, opened: bool) {
         let place = socket.0 as usize;
         if place >= self.opened.len() {
@@ -271,11 +275,11 @@ impl Ring for Uring {
     }
 
     fn health(&self, socket: Socket) -> io::Result<super::Health> {
-        sockets::health(socket, self.opened.get(socket.0 as usize).copied().unwrap_or(false))
+        sockets::health(socket, self.opened(socket))
     }
 
-    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
-        sockets::outgoing(socket)
+    fn acknowledged(&self, socket: Socket) -> io::Result<u64> {
+        sockets::acknowledged(socket, self.opened(socket))
     }
 
     fn reset(&mut self, socket: Socket) {

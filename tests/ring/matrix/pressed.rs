@@ -203,8 +203,8 @@ impl Ring for Pressed {
         self.ring.health(socket)
     }
 
-    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
-        self.ring.unacknowledged(socket)
+    fn acknowledged(&self, socket: Socket) -> io::Result<u64> {
+        self.ring.acknowledged(socket)
     }
 
     fn reset(&mut self, socket: Socket) {

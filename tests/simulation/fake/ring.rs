@@ -196,8 +196,8 @@ impl Ring for FakeRing {
         self.with(|state| Ok(state.network.open_endpoint(socket.0).health()))
     }
 
-    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
-        self.with(|state| Ok(state.network.open_endpoint(socket.0).health().outstanding))
+    fn acknowledged(&self, socket: Socket) -> io::Result<u64> {
+        self.with(|state| Ok(state.network.open_endpoint(socket.0).health().acknowledged))
     }
 
     fn reset(&mut self, socket: Socket) {

@@ -10,7 +10,7 @@ use ringswitch::time::Span;
 use super::stage::Stage;
 use super::texts::CARDS;
 use super::wire::{DIGITS_PROBE, Lengths, binary, digits, tpdu};
-use crate::fake::{Conditions, Peer, Random};
+use crate::fake::{Conditions, Faults, Peer, Random};
 
 const NII: u16 = 3;
 const ANSWER_BYTES: usize = 302;
@@ -140,6 +140,31 @@ fn what_a_slow_line_had_not_acknowledged_when_its_group_was_reset_goes_again() {
     cards.stage.assert_fates_add_up();
     cards.stage.pass_secs(70);
     assert_eq!(cards.stage.memory(), 0);
+}
+
+/// A member that has closed whole: its FIN comes, answers are given to its socket all the same, its reset follows. Some
+/// kernels then no longer know what was outstanding, and only what was acknowledged can be believed.
+#[test]
+fn a_kernel_that_has_forgotten_what_was_outstanding_makes_nothing_acknowledged() {
+    let conditions = Conditions { latency: Span::from_millis(1), ..Conditions::default() };
+    let mut cards = Cards::new(CARDS, conditions);
+    cards.stage.kernel.set_faults(Faults { forgotten_queue: 100, ..Faults::default() });
+    for terminal in 0..10 {
+        cards.stage.send(&cards.nac, &binary(&tpdu(NII, terminal, b"a request")));
+    }
+    cards.stage.pass(Span::from_millis(10));
+    let asked = requests(&cards.issuer);
+    assert_eq!(asked.len(), 10);
+    cards.nac.close();
+    cards.stage.pass(Span::from_millis(5));
+    for request in &asked {
+        cards.stage.send(&cards.issuer, &digits(&answer_to(request, b"an answer")));
+    }
+    cards.stage.pass_secs(1);
+    let sibling = cards.stage.connect(7002);
+    cards.stage.pass_secs(1);
+    assert_eq!(received(&sibling).len(), 10);
+    cards.stage.assert_fates_add_up();
 }
 
 /// A black hole: nothing says that the line is dead but that nothing is acknowledged.
