@@ -19,6 +19,8 @@ pub enum Fault {
     /// Writes `+188` where `0188` belongs.
     PlusPrefix,
     NeverReconnects,
+    /// Connects, and again, and keeps no connection.
+    ClosesAtOnce,
     StaysOpenAfterFin,
     TakesBadLengths,
     NeverProbes,
@@ -77,7 +79,9 @@ impl Peer {
         let Side::Listen(address) = self.line.side else { panic!("the switch listens") };
         while !self.stopped() {
             if let Ok(stream) = connect(address) {
-                let _ = self.serve(stream); // however it ends, it ends
+                if self.fault != Fault::ClosesAtOnce {
+                    let _ = self.serve(stream); // however it ends, it ends
+                }
                 if self.fault == Fault::NeverReconnects {
                     return;
                 }

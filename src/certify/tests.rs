@@ -85,6 +85,16 @@ fn a_line_that_never_comes_back_is_found() {
 }
 
 #[test]
+fn a_connection_that_is_not_kept_is_no_line() {
+    let (verdict, seen) = judged(Fault::ClosesAtOnce, "connect");
+    assert_eq!(verdict, Verdict::Failed, "{seen}");
+    assert!(seen.starts_with("closed at once, "), "{seen}");
+    for aspect in ["close", "bad-length", "reconnect"] {
+        assert_eq!(judged(Fault::ClosesAtOnce, aspect).0, Verdict::NotTestable, "{aspect}");
+    }
+}
+
+#[test]
 fn a_line_that_stays_open_is_found() {
     fails(Fault::StaysOpenAfterFin, "close");
 }
