@@ -62,6 +62,14 @@ fn a_peer_without_fault_fails_nothing() {
 }
 
 #[test]
+fn an_echo_of_the_request_is_an_answer() {
+    for aspect in ["cut", "joined", "pieces", "largest"] {
+        let (verdict, seen) = judged(Fault::Echoes, aspect);
+        assert_eq!(verdict, Verdict::Passed, "{aspect}: {seen}");
+    }
+}
+
+#[test]
 fn an_answered_probe_is_found() {
     fails(Fault::AnswersProbes, "probe-ignored");
 }
