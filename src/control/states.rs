@@ -150,5 +150,5 @@ fn anywhere(digits: bool) -> u16 {
         return (number & 0xffff) as u16;
     }
     // 1234 becomes 0x1234: each of them as likely as the next.
-    (0..4).fold(0, |read, place| read | (number / 10u64.pow(place) % 10) as u16 * 16u16.pow(place))
+    (0..4).fold(0, |read, place| read + (number / 10u64.pow(place) % 10) as u16 * 16u16.pow(place))
 }
