@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use super::requests::{self, Answer, Asked, Talk};
-use super::wire::{NAP, Wire};
+use super::wire::{LET_IN_AFTER, NAP, Wire};
 use super::{Options, Part, Untestable};
 use crate::config::plan::{Line, Member, OnLineLoss, Plan, Side};
 use crate::simulate::clock::Clock;
@@ -122,7 +122,9 @@ impl<'a> Bench<'a> {
 
     fn take_answer(&mut self, over: usize, serial: u64, data: &[u8]) {
         let Some(asked) = self.asked.get_mut(&serial) else { return };
-        let right = asked.request.answered_by(data, asked.size, asked.sum, &mut Vec::new());
+        let (request, scratch) = (&asked.request, &mut Vec::new());
+        let right =
+            request.answered_by(data, asked.size, asked.sum, scratch) || request.echoed_by(data, asked.size, scratch);
         // The first counts, unless it is damaged by what came before it.
         asked.answer = Some(Answer { over, right: right && asked.answer.is_none_or(|answer| answer.right) });
     }
@@ -185,7 +187,7 @@ impl<'a> Bench<'a> {
     /// waited for again.
     pub fn bring_up(&mut self, at: usize) -> bool {
         let limit = if self.wires[at].gone { Span::ZERO } else { back_within(&self.wires[at].line) };
-        let up = self.wait(limit, |bench| bench.wires[at].is_up());
+        let up = self.wait(limit, |bench| bench.wires[at].is_let_in());
         self.wires[at].gone = !up;
         up
     }
@@ -230,10 +232,11 @@ fn is_rebuilt(plan: &Plan, line: &Line) -> bool {
     plan.group(line.group).is_some_and(|group| group.on_line_loss == OnLineLoss::ResetGroup)
 }
 
-/// How long a line may take to come back: the longest pause with its jitter, and the connect.
+/// How long a line may take to come back: the longest pause with its jitter, the connect, and until
+/// it counts as let in.
 pub fn back_within(line: &Line) -> Span {
     let pause = line.timers.reconnect_longest.0;
-    Span(pause + pause / 2 + line.timers.connect_within.0.min(SLACK.0 * 2))
+    Span(pause + pause / 2 + line.timers.connect_within.0.min(SLACK.0 * 2) + LET_IN_AFTER.0)
 }
 
 /// The data behind its length.

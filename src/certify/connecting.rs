@@ -18,20 +18,16 @@ impl Certification<'_> {
         }
         self.tell(Aspect::Connect, 0, &format!("all lines, up to {}", seconds(limit)));
         let began = self.bench.now();
-        self.bench.wait(limit, |bench| bench.wires.iter().all(super::wire::Wire::is_up));
+        self.bench.wait(limit, |bench| bench.wires.iter().all(super::wire::Wire::is_let_in));
         let took = self.bench.now().since(began);
         for at in all {
-            let up = self.bench.wires[at].is_up();
+            let up = self.bench.wires[at].is_let_in();
             self.bench.wires[at].gone = !up;
             if !self.wants(Aspect::Connect, at) {
                 continue;
             }
             let (expected, missing) = self.comes_up(self.line(at));
-            let seen = match (up, self.bench.wires[at].seen.foreign) {
-                (true, _) => "up".to_owned(),
-                (false, 0) => format!("{missing} in {}", seconds(took)),
-                (false, _) => "it connects from an address that `allow` does not hold".to_owned(),
-            };
+            let seen = if up { "up".to_owned() } else { self.why_down(at, missing, took) };
             self.found(Aspect::Connect, at, expected, Verdict::of(up), seen);
         }
     }
@@ -46,13 +42,21 @@ impl Certification<'_> {
         }
     }
 
+    fn why_down(&self, at: usize, missing: &str, took: Span) -> String {
+        let seen = &self.bench.wires[at].seen;
+        match (seen.foreign, seen.connections) {
+            (0, 0) => format!("{missing} in {}", seconds(took)),
+            (0, connections) => closed_at_once(connections),
+            _ => "it connects from an address that `allow` does not hold".to_owned(),
+        }
+    }
+
     pub(super) fn reconnect(&mut self, at: usize) {
         let limit = back_within(self.line(at));
         let (expected, missing) = self.comes_up(self.line(at));
         let expected = format!("after a break {expected} again in {}", seconds(limit));
         self.tell(Aspect::Reconnect, at, &format!("broken by a reset; up to {}", seconds(limit)));
-        let was_up_once = self.bench.wires[at].seen.connections > 0;
-        if !was_up_once {
+        if !self.bench.wires[at].was_let_in {
             return self.found(Aspect::Reconnect, at, expected, Verdict::NotTestable, "the line was never up");
         }
         if !self.bench.bring_up(at) {
@@ -62,10 +66,16 @@ impl Certification<'_> {
         let before = self.bench.wires[at].seen.connections;
         self.bench.wires[at].reset();
         let began = self.bench.now();
-        let back = self.bench.wait(limit, |bench| bench.wires[at].seen.connections > before);
+        let back = self.bench.wait(limit, |bench| bench.wires[at].is_let_in());
         self.bench.wires[at].gone = !back;
-        let took = seconds(self.bench.now().since(began));
-        let seen = if back { format!("up again after {took}") } else { format!("{missing} in {took}") };
+        let took = self.bench.now().since(began);
+        let seen = if back {
+            format!("up again, and kept, after {}", seconds(took))
+        } else if self.bench.wires[at].seen.connections > before {
+            closed_at_once(self.bench.wires[at].seen.connections - before)
+        } else {
+            format!("{missing} in {}", seconds(took))
+        };
         self.found(Aspect::Reconnect, at, expected, Verdict::of(back), seen);
     }
 
@@ -110,4 +120,9 @@ impl Certification<'_> {
         };
         self.found(Aspect::Second, at, expected, verdict, seen);
     }
+}
+
+/// What a peer does that lets nobody in, or not from this address.
+fn closed_at_once(connections: u64) -> String {
+    format!("closed at once, {connections} times")
 }

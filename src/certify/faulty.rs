@@ -13,12 +13,16 @@ use crate::simulate::message::{self, Addresses, Header, Seen};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fault {
     None,
+    /// None either: answers as a host that knows nothing of the simulator may, by an echo.
+    Echoes,
     AnswersProbes,
     /// Takes what one receive brings for one frame.
     MixesFrames,
     /// Writes `+188` where `0188` belongs.
     PlusPrefix,
     NeverReconnects,
+    /// Connects, and again, and keeps no connection.
+    ClosesAtOnce,
     StaysOpenAfterFin,
     TakesBadLengths,
     NeverProbes,
@@ -77,7 +81,9 @@ impl Peer {
         let Side::Listen(address) = self.line.side else { panic!("the switch listens") };
         while !self.stopped() {
             if let Ok(stream) = connect(address) {
-                let _ = self.serve(stream); // however it ends, it ends
+                if self.fault != Fault::ClosesAtOnce {
+                    let _ = self.serve(stream); // however it ends, it ends
+                }
                 if self.fault == Fault::NeverReconnects {
                     return;
                 }
@@ -171,6 +177,9 @@ impl Peer {
         }
         let mut answer = Vec::new();
         message::answer(Header::Raw, data, Addresses::Exchanged, &mut answer);
+        if self.fault == Fault::Echoes {
+            answer[4..].copy_from_slice(&data[4..]); // behind the message type
+        }
         let mut frame = super::bench::framed(&self.line, &answer);
         if self.fault == Fault::PlusPrefix {
             frame[0] = b'+';

@@ -44,7 +44,8 @@ impl Certification<'_> {
         } else if own >= PROBES {
             (Verdict::NotJudged, "`probe_after` is too short to tell an answer from a probe of its own".to_owned())
         } else {
-            (Verdict::Passed, format!("{PROBES} probes brought {came}"))
+            let due = if came == 0 { "" } else { ", which was due by itself" };
+            (Verdict::Passed, format!("{PROBES} probes brought {came}{due}"))
         };
         self.found(Aspect::ProbeIgnored, at, expected, verdict, text);
     }

@@ -39,7 +39,7 @@ pub struct Answer {
     /// The wire over which it came.
     pub over: usize,
     /// It is the answer, as far as that can be seen: byte for byte for a host that answers as
-    /// `ringswitch simulate` does, by the number in the TPDU for any other.
+    /// `ringswitch simulate` does, or by an echo; by the number in the TPDU for any other.
     pub right: bool,
 }
 

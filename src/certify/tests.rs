@@ -62,6 +62,14 @@ fn a_peer_without_fault_fails_nothing() {
 }
 
 #[test]
+fn an_echo_of_the_request_is_an_answer() {
+    for aspect in ["cut", "joined", "pieces", "largest"] {
+        let (verdict, seen) = judged(Fault::Echoes, aspect);
+        assert_eq!(verdict, Verdict::Passed, "{aspect}: {seen}");
+    }
+}
+
+#[test]
 fn an_answered_probe_is_found() {
     fails(Fault::AnswersProbes, "probe-ignored");
 }
@@ -82,6 +90,16 @@ fn a_prefix_that_is_no_length_is_found() {
 #[test]
 fn a_line_that_never_comes_back_is_found() {
     fails(Fault::NeverReconnects, "reconnect");
+}
+
+#[test]
+fn a_connection_that_is_not_kept_is_no_line() {
+    let (verdict, seen) = judged(Fault::ClosesAtOnce, "connect");
+    assert_eq!(verdict, Verdict::Failed, "{seen}");
+    assert!(seen.starts_with("closed at once, "), "{seen}");
+    for aspect in ["close", "bad-length", "reconnect"] {
+        assert_eq!(judged(Fault::ClosesAtOnce, aspect).0, Verdict::NotTestable, "{aspect}");
+    }
 }
 
 #[test]

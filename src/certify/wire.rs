@@ -20,10 +20,14 @@ const SEND_WITHIN: Span = Span::from_secs(5);
 
 pub const NAP: Span = Span::from_micros(500);
 
+/// A connection that has lasted this long was let in: a TCP handshake alone says nothing, because who
+/// refuses an address sees it only then.
+pub const LET_IN_AFTER: Span = Span::from_millis(300);
+
 enum State {
     Down { until: Instant },
     Connecting { stream: TcpStream, until: Instant },
-    Up { stream: TcpStream },
+    Up { stream: TcpStream, since: Instant },
 }
 
 /// How a connection ended.
@@ -74,6 +78,8 @@ pub struct Wire {
     pub left_down: bool,
     /// It did not come back: it is not waited for again.
     pub gone: bool,
+    /// A connection of it was let in once.
+    pub was_let_in: bool,
     last_sent: Instant,
 }
 
@@ -94,12 +100,18 @@ impl Wire {
             mute: false,
             left_down: false,
             gone: false,
+            was_let_in: false,
             last_sent: Instant(0),
         })
     }
 
     pub fn is_up(&self) -> bool {
         matches!(self.state, State::Up { .. })
+    }
+
+    /// Up, and the peer keeps it.
+    pub fn is_let_in(&self) -> bool {
+        matches!(self.state, State::Up { since, .. } if self.clock.now().since(since) >= LET_IN_AFTER)
     }
 
     pub fn last_sent(&self) -> Instant {
@@ -112,6 +124,7 @@ impl Wire {
         self.receive(now);
         self.accept(now);
         self.connect(now);
+        self.was_let_in |= self.is_let_in();
         if self.part.probes(&self.line) && now.since(self.last_sent) >= self.line.timers.probe_after && !self.mute {
             self.send(self.line.framing.prefix.probe());
         }
@@ -181,7 +194,7 @@ impl Wire {
     }
 
     fn up(&mut self, stream: TcpStream, now: Instant) {
-        self.state = State::Up { stream };
+        self.state = State::Up { stream, since: now };
         self.input.clear();
         self.frames.clear();
         self.seen.connections += 1;
@@ -192,7 +205,7 @@ impl Wire {
 
     fn receive(&mut self, now: Instant) {
         loop {
-            let State::Up { stream } = &mut self.state else { return };
+            let State::Up { stream, .. } = &mut self.state else { return };
             match self.input.receive(stream) {
                 Ok((0, _)) => return self.ended(End::Fin, now),
                 Ok(_) => self.take_frames(now),
@@ -237,7 +250,7 @@ impl Wire {
 
     /// Gives the bytes to the kernel at once. False: the line is not up, or fails.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
-        let State::Up { stream } = &mut self.state else { return false };
+        let State::Up { stream, .. } = &mut self.state else { return false };
         let until = self.clock.now() + SEND_WITHIN;
         let mut sent = 0;
         while sent < bytes.len() {
@@ -258,7 +271,7 @@ impl Wire {
     /// Requests the disconnect (`MP1-4.5.3`); what the peer sends is still taken.
     pub fn finish(&mut self) {
         self.mute = true;
-        if let State::Up { stream } = &self.state {
+        if let State::Up { stream, .. } = &self.state {
             let _ = stream.shutdown(Shutdown::Write); // a connection that has gone shows by the receive
         }
     }
@@ -267,7 +280,7 @@ impl Wire {
     pub fn reset(&mut self) {
         let now = self.clock.now();
         let state = self.pause(now);
-        if let State::Up { stream } = std::mem::replace(&mut self.state, state) {
+        if let State::Up { stream, .. } = std::mem::replace(&mut self.state, state) {
             sockets::reset(stream);
             self.seen.ends += 1;
             self.seen.last_end = Some((now, End::Ours));

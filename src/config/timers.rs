@@ -25,6 +25,7 @@ const fn or_zero(name: &'static str, default: Span, field: fn(&mut Timers) -> &m
 pub const PROBE_AFTER: usize = 0;
 pub const SILENT_AFTER: usize = 1;
 pub const ANSWER_WITHIN: usize = 2;
+pub const HOLD_ANSWER: usize = 7;
 pub const DRAIN_WITHIN: usize = 9;
 pub const COUNT: usize = 10;
 
@@ -99,6 +100,7 @@ mod tests {
         assert_eq!(TIMERS[PROBE_AFTER].name, "probe_after");
         assert_eq!(TIMERS[SILENT_AFTER].name, "silent_after");
         assert_eq!(TIMERS[ANSWER_WITHIN].name, "answer_within");
+        assert_eq!(TIMERS[HOLD_ANSWER].name, "hold_answer");
         assert_eq!(TIMERS[DRAIN_WITHIN].name, "drain_within");
     }
 

@@ -114,7 +114,7 @@ fn new_responses(group: &Group, keeper: Option<&Keeper>) -> Option<Arc<ResponseT
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    let start = keeper.and_then(|keeper| keeper.start(group)).unwrap_or_else(anywhere);
+    let start = keeper.and_then(|keeper| keeper.start(group)).unwrap_or_else(|| anywhere(digits));
     let responses = ResponseTable::new(pending, rest, digits, start);
     if needs_tags(group) {
         responses.keep_tags();
@@ -144,6 +144,11 @@ fn random() -> u64 {
 
 /// A number to begin near. Without memory of the previous run a random start makes it unlikely that
 /// an old answer meets a new request.
-fn anywhere() -> u16 {
-    (random() & 0xffff) as u16
+fn anywhere(digits: bool) -> u16 {
+    let number = random();
+    if !digits {
+        return (number & 0xffff) as u16;
+    }
+    // 1234 becomes 0x1234: each of them as likely as the next.
+    (0..4).fold(0, |read, place| read + (number / 10u64.pow(place) % 10) as u16 * 16u16.pow(place))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::reason::Rejected;
+
 /// Bytes of the header; its first byte says so too (`2e`).
 pub const BYTES: usize = 46;
 
@@ -96,6 +98,14 @@ impl<'a> Doubtful<'a> {
     /// A message with a reject code is an answer and never rejected again.
     pub fn is_rejected(&self) -> bool {
         self.head[REJECT..] != NO_REJECT
+    }
+
+    /// What `station_strict` finds wrong.
+    pub fn fault(&self) -> Option<Rejected> {
+        if !self.has_known_version() {
+            return Some(Rejected::Version);
+        }
+        (!self.has_its_total_length()).then_some(Rejected::TotalLength)
     }
 
     /// 1 or 2, whatever the test flag.

@@ -176,10 +176,20 @@ impl Request {
     /// `sum` as its checksum. A host may exchange the TPDU's addresses or copy them, but the
     /// terminal's own must be back in its place. `scratch` is overwritten.
     pub fn answered_by(&self, data: &[u8], size: usize, sum: u64, scratch: &mut Vec<u8>) -> bool {
+        self.is_turned(data, size, sum, self.seed() ^ ANSWER_SEED, scratch)
+    }
+
+    /// Whether `data` is this request itself, turned into an answer: so answers many a host that knows
+    /// nothing of the form. `scratch` is overwritten.
+    pub fn echoed_by(&self, data: &[u8], size: usize, scratch: &mut Vec<u8>) -> bool {
+        self.is_turned(data, size, 0, self.seed(), scratch)
+    }
+
+    fn is_turned(&self, data: &[u8], size: usize, sum: u64, seed: u64, scratch: &mut Vec<u8>) -> bool {
         scratch.clear();
         self.append_lead(size, true, scratch);
         self.append_fields(sum, scratch);
-        pattern::append(self.seed() ^ ANSWER_SEED, size - self.way.header().least(), scratch);
+        pattern::append(seed, size - self.way.header().least(), scratch);
         if data == scratch.as_slice() {
             return true;
         }

@@ -9,6 +9,8 @@ const A: &str = r#"probe_after = "200ms""#;
 /// B of the standard, longer than A.
 const B: &str = r#"silent_after = "1500ms""#;
 
+/// A switch between the member of the clause, `left`, and a counterpart, `right`, that is neither probed nor
+/// expected to probe.
 fn start(left: &Member) -> (Switch, Member) {
     let right = Member::plain("right").key("expect = false").key("probe = false").listen();
     let world = World::new(2).timer(A).timer(B).timer(r#"reconnect = ["50ms", "200ms"]"#);
@@ -154,8 +156,9 @@ fn tv4_3_1_3d_any_message_counts_as_received() {
     let (switch, right) = start(&left);
     let mut line = switch.join(&left, 1);
     let mut other = switch.join(&right, 1);
-    for turn in 0..35 {
-        if turn % 2 == 0 {
+    // Nothing but messages for longer than B, then nothing but probes for as long.
+    for turn in 0..50 {
+        if turn < 25 {
             line.send_frame(b"a message");
             other.expect_frame(b"a message");
         } else {

@@ -21,8 +21,8 @@ const fn trunk(number: u8, end: u8) -> Ipv4Addr {
 /// network and a route of its own. A cable is cut; nobody sends a FIN or a reset.
 #[test]
 fn mp1_5a_of_two_trunks_with_different_routes_one_carries_everything() {
-    let Some(switch) = Namespace::make("MP1-5a") else { return };
-    let Some(member) = Namespace::make("MP1-5a") else { return };
+    let Some(switch) = Namespace::make("MP1-5a", &["ip"]) else { return };
+    let Some(member) = Namespace::make("MP1-5a", &["ip"]) else { return };
     for number in [1, 2] {
         let [here, there] = [1, 2].map(|end| format!("{}/24", trunk(number, end)));
         switch.join(&member, &format!("trunk{number}"), &here, &there);

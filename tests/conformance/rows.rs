@@ -65,7 +65,7 @@ const ROWS: [(&str, Proof); 55] = [
     ("MP1-4.6.2", FILES),
     ("MP1-4.6.3", FILES),
     ("MP1-4.4f", FILES),
-    ("TV4-3.2a", Partly("tv4_3_2a_the_time_from_sending_a_request_to_its_answer_is_kept", "the time from the hand-over itself: the deadline runs from when the whole request is here, so it also covers the wait in the switch's own queue")),
+    ("TV4-3.2a", Partly("tv4_3_2a_the_time_from_sending_a_request_to_its_answer_is_kept", "a time that begins with the hand-over: the switch's begins when it has the whole request, for the reason given above")),
     ("TV4-3.2b", Test("tv4_3_2b_the_time_runs_on_the_switchs_own_clock")),
     ("SMS5-2", SMS),
     ("SMS5-3.1.1", SMS),

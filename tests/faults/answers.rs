@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::books::Books;
 use crate::harness::frames::{addresses, message, number_of, numbered};
+use crate::harness::iso8583::pos;
 use crate::harness::{
     Arrival, Member, NII, Peer, Switch, answer_copied, answer_swapped, ask, eventually, fates_add_up, payments,
     round_trip, tpdu,
@@ -325,47 +326,78 @@ fn row_42_sixty_thousand_answers_at_once() {
     );
 }
 
+/// What became of the second copy of an answer.
+struct Copies {
+    /// Those that came before the number was used again: nobody's.
+    unmatched: u64,
+    /// Requests between the two under one number.
+    between: u32,
+    /// What the requester of the later one got first.
+    got: Vec<u8>,
+}
+
+/// A payment of that trace number, as `guard` reads it: fields 11 and 41.
+fn traced(message_type: &str, trace: u32) -> Vec<u8> {
+    pos(message_type, &[(11, &format!("{trace:06}")), (41, "TERM0001")])
+}
+
 /// With numbers of digits only, ten thousand requests are enough to see one again.
-#[test]
-fn row_50_a_second_answer_after_its_number_was_used_again() {
+fn answer_again_after_its_number_was_used_again(host: &Member, guard: bool) -> Copies {
     let nac = Member::nac("nac").listen();
-    let host = Member::host("host").key("tpdu_digits = true").listen();
-    let switch = payments(1, &nac, &host).start();
-    let (mut terminal, mut issuer) = (switch.join(&nac, 1), switch.join(&host, 1));
-    ask(&mut terminal, 1, "the first with its number");
+    let switch = payments(1, &nac, host).start();
+    let (mut terminal, mut issuer) = (switch.join(&nac, 1), switch.join(host, 1));
+    terminal.send_frame(&tpdu(NII, 1, &traced("0200", 0)));
     let first = issuer.receive();
-    let answer = answer_swapped(&first, b"answer to the first");
+    let answer = answer_swapped(&first, &traced("0210", 0));
     issuer.send_frame(&answer);
-    terminal.expect_frame(&tpdu(1, NII, b"answer to the first"));
+    terminal.expect_frame(&tpdu(1, NII, &traced("0210", 0)));
     let mut between = 0;
     let again = loop {
-        ask(&mut terminal, 2, "a later one");
+        let trace = between + 1;
+        terminal.send_frame(&tpdu(NII, 2, &traced("0200", trace)));
         let request = issuer.receive();
         if addresses(&request).1 == addresses(&first).1 {
             break request;
         }
-        between += 1;
+        between = trace;
         assert!(between < 20_000, "numbers are used in turn");
         // Before its number is used again, the copy reaches nobody.
-        if between % 1000 == 0 {
+        if between.is_multiple_of(1000) {
             issuer.send_frame(&answer);
         }
-        issuer.send_frame(&answer_swapped(&request, b"answered"));
-        terminal.expect_frame(&tpdu(2, NII, b"answered"));
+        issuer.send_frame(&answer_swapped(&request, &traced("0210", trace)));
+        terminal.expect_frame(&tpdu(2, NII, &traced("0210", trace)));
     };
     let unmatched = switch.dropped("unmatched");
-    assert_eq!(unmatched, between / 1000);
+    assert_eq!(unmatched, u64::from(between / 1000));
     issuer.send_frame(&answer);
+    issuer.send_frame(&answer_swapped(&again, &traced("0210", between + 1)));
     let got = terminal.receive();
-    issuer.send_frame(&answer_swapped(&again, b"the right one, too late"));
-    switch.wait_dropped("unmatched", unmatched + 1);
     assert_eq!(addresses(&got), (2, NII), "to whoever waits under the number now, and to nobody else");
-    let misdelivered = u32::from(message(&got) == b"answer to the first");
+    // Of the two one is delivered and one dropped.
+    if guard {
+        switch.wait_dropped("guard", 1);
+    } else {
+        switch.wait_dropped("unmatched", unmatched + 1);
+    }
     fates_add_up(&switch);
+    assert_eq!(switch.dropped("unmatched") - unmatched, u64::from(!guard));
+    Copies { unmatched, between, got: message(&got).to_vec() }
+}
+
+#[test]
+fn row_50_a_second_answer_after_its_number_was_used_again() {
+    let host = || Member::host("host").key("tpdu_digits = true");
+    let bare = answer_again_after_its_number_was_used_again(&host().listen(), false);
+    let misdelivered = u32::from(bare.got == traced("0210", 0));
+    let guarded = answer_again_after_its_number_was_used_again(&host().key("guard = true").listen(), true);
+    assert_eq!(guarded.got, traced("0210", guarded.between + 1), "its own answer, and not the copy");
+    let copies = bare.unmatched + guarded.unmatched;
     report(
         50,
         &format!(
-            "{unmatched} copies before the number came again: dropped; 1 after {between} others: {misdelivered} misdelivered (what `guard` is for)"
+            "{copies} copies before the number came again: dropped; one after {} others, `guard` on: dropped, 0 misdelivered; one after {} others, `guard` off: {misdelivered} misdelivered",
+            guarded.between, bare.between
         ),
     );
 }

@@ -53,7 +53,7 @@ pub const ROWS: [(u8, &str, &str); 55] = [
     (47, "loss 2 %, duplicates, reordering, 50 ms", "no frame lost, doubled or out of order"),
     (48, "link down and up within the silence limit; RST told to one side only", "kept; noticed by the timer"),
     (49, "EINTR and 200 ms delays injected into io_uring_enter; a fifth of a CPU", "nothing lost, timers hold"),
-    (50, "host answers twice, the second time after its number was used again (`guard` off)", "what the docs say can happen, and no more"),
+    (50, "host answers twice, the second time after its number was used again (`guard` on and off)", "on: dropped and counted; off: what the docs say can happen, and no more"),
     (51, "a requester that sends and never reads, its probes still coming", "its requests are not read, `unread_within` closes it, others' answers flow"),
     (52, "a line paused for longer than `silent_after`, with half a frame read", "not closed; goes on"),
     (53, "a black hole on a requester's line, found after the deadline of what lay in it", "not resent: late"),

@@ -95,6 +95,21 @@ fn the_switch_passes_towards_a_channel() {
     passes(&ended, &clauses);
 }
 
+/// TCP connects whom the switch then refuses: certify must not take that for a line.
+#[test]
+fn who_is_not_let_in_passes_nothing() {
+    let channel = Member::plain("channel").listen();
+    let shop = Member::plain("shop").listen();
+    let switch = timed(World::new(1).member(&channel).member(&shop).route("channel", "shop")).start();
+    let stranger = ["channel", "--as", "member", "--bind", "127.77.7.7", "--json", "-c", &file(&switch)];
+    let ended = certify(&stranger);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let verdicts = verdicts(&ended);
+    assert_eq!(verdicts[0], ("MC6-4.1.2c/connect".to_owned(), "failed".to_owned()), "{ended:?}");
+    assert!(verdicts.iter().all(|(_, verdict)| verdict != "passed"), "{ended:?}");
+    assert!(ended.stdout.contains("closed at once, "), "{ended:?}");
+}
+
 /// The lines that certify breaks take the others along: it must not take their ends for its own doing.
 #[test]
 fn lines_that_fall_with_their_group_do_not_confuse_it() {

@@ -79,13 +79,14 @@ fn many_nacs_ask_many_niis_of_several_hosts(shards: u16) {
     fates_add_up(&switch);
 }
 
-/// The blocks that may stand behind the TPDU of a request, each alone and all of them.
+/// The blocks that may stand behind the TPDU of a request, each alone and all of them. Every byte of a
+/// block is another and none is zero: whichever changes or moves, it shows.
 fn dial_monitoring() -> Vec<Vec<u8>> {
-    let lri = vectors::data("L2")[5..38].to_vec();
-    let lli = [&b"LLI\x00\x1c"[..], &lri[5..]].concat();
-    let lui = [&b"LUI\x00\x23"[..], &[0x5a; 35]].concat();
+    let behind = |head: &[u8; 5], first: u8| [&head[..], &(first..).take(head[4].into()).collect::<Vec<u8>>()].concat();
+    let (lri, lli, lui) = (behind(b"LRI\x00\x1c", 0x11), behind(b"LLI\x00\x1c", 0x51), behind(b"LUI\x00\x23", 0x91));
     vec![
         Vec::new(),
+        vectors::data("L2")[5..38].to_vec(),
         lri.clone(),
         lli.clone(),
         lui.clone(),

@@ -184,7 +184,11 @@ fn a_station_header_and_an_answer_behind_it() {
             "length 207 (prefix ascii4)",
             "destination station 48410000",
             "source station 00010000",
+            "production, version 2",
+            "total length 207 (checked under `station_strict` only)",
             "reject code 00000: none",
+            "length of field 2",
+            "length of field 32",
             "ISO 8583 (cups): version 0, class 2 (financial), function 1: an answer",
             "3438343135353130          field 32, of the key",
             "field 4, passed over",
@@ -314,6 +318,38 @@ fn stations_and_pairs() {
     has(&from_west, &["dropped (foreign_source): 48540000 is none of its stations"]);
     let pair = of_network(&["--to", "127.0.0.1:7401", "--frame", "303030330a0b0c"]);
     has(&pair, &["goes unread to shop/main, its one counterpart", "not read"]);
+}
+
+/// What is refused, by whom, and what its sender gets for it.
+#[test]
+fn a_station_that_cannot_be_served_gets_its_frame_back() {
+    let rejects =
+        r#"station_rejects = { unknown = "00045", dead = "00046", total_length = "00035", version = "00025" }"#;
+    let strict = NETWORK
+        .replace(r#"station = ["48540000"]"#, &format!("station = [\"48540000\"]\n{rejects}\nstation_strict = true"));
+    let files = Files::with(&strict);
+    let said = |data: &[u8]| {
+        let frame = hex(&Prefix::Ascii4.frame(data));
+        let file = files.main();
+        let ended = explain(&["-c", file.to_str().expect("a plain path"), "--to", "127.0.0.1:7301", "--frame", &frame]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.stdout
+    };
+    let sound = vectors::data("C1");
+    has(
+        &said(&sound),
+        &["goes to west/main", "not live, dropped (no_line)", "goes back to its sender with reject code 00046"],
+    );
+    let with = |at: usize, bytes: &[u8]| {
+        let mut data = sound.clone();
+        data[at..at + bytes.len()].copy_from_slice(bytes);
+        data
+    };
+    has(&said(&with(1, &[7])), &["dropped (bad_header): its version", "reject code 00025"]);
+    has(&said(&with(2, b"0094")), &["dropped (bad_header): its total length", "reject code 00035"]);
+    has(&said(&with(6, b"99999999   ")), &["dropped (no_route): nobody has station 99999999", "reject code 00045"]);
+    let again = said(&[with(6, b"99999999   ")[..41].to_vec(), b"00045".to_vec(), sound[46..].to_vec()].concat());
+    has(&again, &["dropped (no_route)", "does not go back: it has a reject code itself"]);
 }
 
 /// Where nobody said where it comes from, every group is asked.

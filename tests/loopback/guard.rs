@@ -73,6 +73,30 @@ fn a_message_without_both_fields_is_not_checked() {
     fates_add_up(&switch);
 }
 
+/// A terminal repeats its reversal until it is answered: each copy has a number of its own, and an answer to
+/// one fits the other as well.
+#[test]
+fn a_request_that_comes_again_gets_every_answer_of_its_own() {
+    let nac = Member::nac("nac").listen();
+    let host = Member::host("host").key("guard = true").listen();
+    let switch = payments(2, &nac, &host).start();
+    let (mut terminals, mut issuer) = (switch.join(&nac, 1), switch.join(&host, 1));
+    let requests: Vec<Vec<u8>> = (0..3)
+        .map(|_| {
+            terminals.send_frame(&tpdu(NII, 0x0042, &payment(REQUEST, 1, b"TERM0001")));
+            issuer.receive()
+        })
+        .collect();
+    for request in &requests {
+        issuer.send_frame(&answer_swapped(request, &payment(ANSWER, 1, b"TERM0001")));
+        terminals.expect_frame(&tpdu(0x0042, NII, &payment(ANSWER, 1, b"TERM0001")));
+    }
+    issuer.send_frame(&answer_swapped(&requests[0], &payment(ANSWER, 1, b"TERM0001")));
+    switch.wait_dropped("unmatched", 1);
+    assert_eq!(switch.dropped("guard"), 0);
+    fates_add_up(&switch);
+}
+
 /// Without the guard the number alone decides.
 #[test]
 fn without_the_guard_content_is_not_looked_at() {

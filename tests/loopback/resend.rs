@@ -9,7 +9,7 @@ use std::process::Child;
 
 use crate::harness::frames::{addresses, message, number_of, numbered};
 use crate::harness::{
-    Member, NII, Peer, Switch, World, answer_swapped, ask, eventually, fates_add_up, network, payments, round_trip,
+    Member, NII, Namespace, Peer, Switch, World, answer_swapped, ask, eventually, fates_add_up, payments, round_trip,
     tpdu,
 };
 use crate::on_1_2_and_5_shards;
@@ -130,9 +130,12 @@ fn a_black_hole_found_in_time_loses_nothing(shards: u16) {
 /// The same behind a packet filter, in a network of its own.
 #[test]
 fn a_black_hole_in_the_network_loses_nothing() {
-    if !network::is_own("resend::a_black_hole_in_the_network_loses_nothing") {
-        return;
+    if let Some(network) = Namespace::make("a_black_hole_in_the_network_loses_nothing", &["ip", "nft"]) {
+        network.inside(|| into_a_black_hole(&network));
     }
+}
+
+fn into_a_black_hole(network: &Namespace) {
     let (world, nac, host) = two_lines(2);
     let switch = world.timer(r#"unread_within = "1s""#).start();
     let mut terminals = switch.join_all(&nac);
@@ -147,7 +150,7 @@ fn a_black_hole_in_the_network_loses_nothing() {
         let answer = terminals[0].receive();
         assert_eq!(message(&answer), b"answer");
     }
-    network::drop_port(nac.address(1).port());
+    network.drop_port(nac.address(1).port());
     for request in behind {
         issuer.send_frame(&answer_swapped(request, b"answer"));
     }

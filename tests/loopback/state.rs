@@ -16,6 +16,10 @@ use crate::on_1_2_and_5_shards;
 const SKIPPED_MOST: u16 = 8192;
 const CHUNK: u16 = 256;
 
+/// The same of 9,999 numbers.
+const DIGITS_SKIPPED_MOST: u16 = 1250;
+const DIGITS_CHUNK: u16 = 32;
+
 fn remembering(world: World, folder: &TempDir) -> World {
     world.setting(&format!("state = \"{}\"", folder.path().display()))
 }
@@ -77,6 +81,56 @@ fn no_number_of_a_killed_run_is_used_again_soon(shards: u16) {
         last = numbers.last().copied();
         kill(switch);
     }
+}
+
+/// A host that takes digits only has 9,999 numbers, and fewer of them are skipped.
+fn numbers_of_digits_go_on_too(shards: u16) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (nac, host) = (Member::nac("nac").listen(), Member::host("host").key("tpdu_digits = true").listen());
+    let world = remembering(payments(shards, &nac, &host), &folder);
+    let (mut used, mut last) = (BTreeSet::new(), None);
+    for requests in [1, 300, 1, 600] {
+        let switch = world.start();
+        let (mut terminal, mut issuer) = (switch.join(&nac, 1), switch.join(&host, 1));
+        let numbers: Vec<u16> = numbers_of(&mut terminal, &mut issuer, requests).into_iter().map(decimal).collect();
+        for number in &numbers {
+            assert!(used.insert(*number), "{number:04} was used by the run before");
+        }
+        if let Some(last) = last {
+            let skipped = (numbers[0] + 10_000 - last) % 10_000;
+            assert!(skipped <= DIGITS_SKIPPED_MOST + DIGITS_CHUNK, "{skipped} numbers lie between two runs");
+        }
+        last = numbers.last().copied();
+        kill(switch);
+    }
+}
+
+/// `1234` for 0x1234.
+fn decimal(number: u16) -> u16 {
+    format!("{number:04x}").parse().expect("decimal digits")
+}
+
+/// `tpdu_digits` changes at a restart: the numbers go on behind those of another kind, too.
+#[test]
+fn numbers_of_digits_go_on_behind_all_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // So that the last numbers of the first run read as digits, and the mark does not.
+    let record = "format = 1\n[marks]\n\"host/main\" = \"0a00\"\n[end]\n";
+    std::fs::write(folder.path().join("state.toml"), record).expect("a file");
+    let (nac, host) = (Member::nac("nac").listen(), Member::host("host").listen());
+    let numbers = |host: &Member, requests| {
+        let switch = remembering(payments(1, &nac, host), &folder).start();
+        let (mut terminal, mut issuer) = (switch.join(&nac, 1), switch.join(host, 1));
+        let numbers = numbers_of(&mut terminal, &mut issuer, requests);
+        kill(switch);
+        numbers
+    };
+    let before = numbers(&host, 1700);
+    assert_eq!((before[0], before.contains(&0x1099)), (0x0a00, true));
+    let behind = numbers(&host.key("tpdu_digits = true"), 700);
+    let again: Vec<_> = behind.iter().filter(|number| before.contains(number)).collect();
+    assert!(again.is_empty(), "used by the run before: {again:04x?}");
+    assert!(behind.into_iter().map(decimal).all(|number| number < 10_000));
 }
 
 /// The mark moves on with the numbers: it is ahead of them whenever the switch may be killed.
@@ -310,4 +364,8 @@ fn a_group_that_a_reload_brings_is_marked() {
     assert!(the_record(folder.path()).contains("\"other/main\" = \""), "{}", the_record(folder.path()));
 }
 
-on_1_2_and_5_shards!(no_number_of_a_killed_run_is_used_again_soon, after_an_orderly_stop_numbers_go_on);
+on_1_2_and_5_shards!(
+    no_number_of_a_killed_run_is_used_again_soon,
+    numbers_of_digits_go_on_too,
+    after_an_orderly_stop_numbers_go_on,
+);

@@ -172,8 +172,9 @@ impl<'f> Parts<'f> {
     fn describe_station(&self, text: &mut String) {
         let shown = |at: Range<usize>| String::from_utf8_lossy(&self.data()[at]).trim_end().to_owned();
         self.row(0..1, "station header, 46 bytes", text);
-        self.row(1..2, if self.data()[1] & 0x80 == 0 { "production" } else { "test" }, text);
-        self.row(2..6, "total length (not checked)", text);
+        let flag = if self.data()[1] & 0x80 == 0 { "production" } else { "test" };
+        self.row(1..2, &format!("{flag}, version {}", self.data()[1] & 0x7f), text);
+        self.row(2..6, &format!("total length {} (checked under `station_strict` only)", shown(2..6)), text);
         self.row(6..17, &format!("destination station {}", shown(6..17)), text);
         self.row(17..28, &format!("source station {}", shown(17..28)), text);
         self.unread(28..41, "reserved, batch, transaction and user information: not read", text);
@@ -203,6 +204,9 @@ impl<'f> Parts<'f> {
         self.row(outline.bitmap_at.clone(), &format!("bitmap: fields {}", present.join(", ")), text);
         let mut end = outline.bitmap_at.end;
         for field in &outline.fields {
+            if end < field.at.start {
+                self.row(end..field.at.start, &format!("length of field {}", field.field), text);
+            }
             if field.is_key {
                 self.row(field.at.clone(), &format!("field {}, of the key", field.field), text);
             } else {

@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use super::name;
 use super::parts::{Found, Length, Parts};
-use crate::config::plan::{Group, Iso8583Ways, Line, Plan, TpduAnswers, TpduWays, Ways};
+use crate::config::plan::{Group, Iso8583Ways, Line, Plan, StationWays, TpduAnswers, TpduWays, Ways};
 use crate::frame::Scan;
 use crate::ids::GroupId;
 use crate::message::iso8583::Kind;
-use crate::message::station::StationId;
+use crate::message::station::{Doubtful, StationId};
 use crate::message::tpdu::Tpdu;
+use crate::reason::Rejected;
 
 pub fn describe(plan: &Plan, group: &Group, line: &Line, parts: &Parts<'_>) -> String {
     let mut text = format!("coming in on line {} of {} (header {}):\n", line.name, name(group), group.header.name());
@@ -28,7 +29,7 @@ pub fn describe(plan: &Plan, group: &Group, line: &Line, parts: &Parts<'_>) -> S
             too_large(plan, *to, parts, &mut say);
         }
         Ways::Tpdu(ways) => tpdu(plan, group, ways, parts, &mut say),
-        Ways::Station(ways) => station(plan, &ways.own, parts, &mut say),
+        Ways::Station(ways) => station(plan, ways, parts, &mut say),
     }
     text
 }
@@ -134,22 +135,47 @@ fn requesters(plan: &Plan, to: GroupId) -> Vec<String> {
     plan.groups.iter().flatten().filter(|group| asks(group)).map(|group| name(group)).collect()
 }
 
-fn station(plan: &Plan, own: &[StationId], parts: &Parts<'_>, say: &mut impl FnMut(String)) {
+fn station(plan: &Plan, ways: &StationWays, parts: &Parts<'_>, say: &mut impl FnMut(String)) {
     let Found::Station(head) = parts.header else {
         say("dropped (bad_header): no station header of 46 bytes".to_owned());
-        return;
+        return goes_back(ways, parts, Rejected::HeaderLength, say);
     };
     let shown = |id: StationId| String::from_utf8_lossy(&id.0).trim_end().to_owned();
-    if !own.contains(&head.source) {
+    if !ways.own.contains(&head.source) {
         say(format!("dropped (foreign_source): {} is none of its stations", shown(head.source)));
         return;
+    }
+    let fault = Doubtful::read(parts.data()).and_then(|doubtful| doubtful.fault());
+    if let Some(fault) = fault.filter(|_| ways.strict) {
+        let what = if fault == Rejected::Version { "version is neither 1 nor 2" } else { "total length is another" };
+        say(format!("dropped (bad_header): its {what} (station_strict)"));
+        return goes_back(ways, parts, fault, say);
     }
     match plan.stations.get(&head.destination) {
         Some(to) => {
             say(format!("goes to {}, which has station {}", known(plan, *to), shown(head.destination)));
             too_large(plan, *to, parts, say);
+            say("while that is not live, dropped (no_line)".to_owned());
+            goes_back(ways, parts, Rejected::Dead, say);
         }
-        None => say(format!("dropped (no_route): nobody has station {}", shown(head.destination))),
+        None => {
+            say(format!("dropped (no_route): nobody has station {}", shown(head.destination)));
+            goes_back(ways, parts, Rejected::Unknown, say);
+        }
+    }
+}
+
+/// The rejected message that its sender gets for a frame that is dropped, where that is configured.
+fn goes_back(ways: &StationWays, parts: &Parts<'_>, reason: Rejected, say: &mut impl FnMut(String)) {
+    let Some(doubtful) = Doubtful::read(parts.data()) else { return };
+    match ways.rejects.of(reason) {
+        Some(_) if doubtful.is_rejected() => {
+            say("  and does not go back: it has a reject code itself".to_owned());
+        }
+        Some(code) if ways.own.contains(&doubtful.source()) => {
+            say(format!("  and goes back to its sender with reject code {code}, if that leaves room for it"));
+        }
+        _ => {}
     }
 }
 

@@ -570,6 +570,12 @@ fn what_is_only_unwise_is_warned_of() {
         &PAIR.replacen("[[route]]", "[switch]\nadmin = \"10.0.0.9:9600\"\n[[route]]", 1),
         "11:9: `admin` at 10.0.0.9:9600 is not local",
     );
+    for timer in ["answer_within", "hold_answer"] {
+        warned(
+            &PAIR.replacen("7001\" }", &format!("7001\", timers = {{ {timer} = \"9s\" }} }}"), 1),
+            &format!("5:{}: `{timer}` of a line has no effect", 52 + timer.len()),
+        );
+    }
     warned(&PAIR[..PAIR.find("[[route]]").unwrap()], "2:6: member `one` is in no route");
     assert_eq!(warnings(STATION).len(), 2, "stations need no route");
 }

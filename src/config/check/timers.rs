@@ -2,7 +2,9 @@
 
 use crate::config::fault::{Findings, Place};
 use crate::config::model::Model;
-use crate::config::timers::{ANSWER_WITHIN, DRAIN_WITHIN, PROBE_AFTER, SILENT_AFTER, TIMERS, WrittenTimers, known};
+use crate::config::timers::{
+    ANSWER_WITHIN, DRAIN_WITHIN, HOLD_ANSWER, PROBE_AFTER, SILENT_AFTER, TIMERS, WrittenTimers, known,
+};
 use crate::config::written::duration;
 use crate::time::Span;
 
@@ -16,6 +18,7 @@ pub fn check(model: &Model, findings: &mut Findings<'_>) {
         level(&[&member.timers, &model.timers], findings);
         for line in member.lines() {
             level(&[&line.timers, &member.timers, &model.timers], findings);
+            of_the_group(&line.timers, findings);
         }
     }
 }
@@ -38,6 +41,19 @@ fn level(levels: &[&WrittenTimers], findings: &mut Findings<'_>) {
             duration(answer)
         );
         findings.warn(place, message);
+    }
+}
+
+/// Requests and answers wait for a group, whichever of its lines will carry them.
+fn of_the_group(line: &WrittenTimers, findings: &mut Findings<'_>) {
+    for timer in [ANSWER_WITHIN, HOLD_ANSWER] {
+        if let Some(place) = line.spans[timer].place() {
+            let name = TIMERS[timer].name;
+            findings.warn(
+                place,
+                format!("`{name}` of a line has no effect: it is the whole group's, write it on the member"),
+            );
+        }
     }
 }
 

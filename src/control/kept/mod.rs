@@ -10,7 +10,8 @@
 //! ```
 //!
 //! An orderly stop writes where the numbers ended. After a kill the next run begins at the mark and
-//! skips what was not used of the reserve: up to an eighth of all numbers, 8,192 of 65,534.
+//! skips what was not used of the reserve: up to an eighth of all numbers, 8,192 of 65,534, or 1,250
+//! of the 9,999 that read as digits.
 //!
 //! What that promises: while the requests of a group within one `answer_within`, and 8,192 for each
 //! start after a kill within it, come to fewer than there are numbers, no old answer meets a new

@@ -100,7 +100,8 @@ pub struct Seen {
 impl ResponseTable {
     /// `pending`: requests that may wait at once. `rest`: how long a number that timed out rests.
     /// `digits`: only numbers that read as four decimal digits, 0001 to 9999. `start`: the number
-    /// to begin near; the first one handed out is at or (up to 255) behind it.
+    /// to begin near; the first one handed out is at or (up to 255) behind it, also where `start`
+    /// is none of digits.
     pub fn new(pending: u32, rest: Span, digits: bool, start: u16) -> Self {
         if digits {
             Self::with_numbers(Numbers::Digits, CHUNK_SLOTS_DIGITS, pending, rest, start)
@@ -119,7 +120,7 @@ impl ResponseTable {
         // The program's own atomic, not one that loom resets: an id is never given twice.
         static NEXT_ID: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let slots = numbers.slots();
-        let start = numbers.slot(start).unwrap_or(usize::from(start) % slots as usize);
+        let start = (start..=u16::MAX).find_map(|number| numbers.slot(number)).unwrap_or(0);
         let table = Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed), // Relaxed: only has to be another one
             numbers,

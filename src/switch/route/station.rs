@@ -23,7 +23,7 @@ impl Switch {
             return Fate::Drop(Drop::ForeignSource);
         }
         if ways.strict
-            && let Some(fault) = fault(data)
+            && let Some(fault) = Doubtful::read(data).and_then(|doubtful| doubtful.fault())
         {
             return self.undeliverable(incoming, data, fault);
         }
@@ -76,15 +76,6 @@ impl Switch {
             _ => None,
         }
     }
-}
-
-/// What `station_strict` finds wrong in a header.
-fn fault(data: &[u8]) -> Option<Rejected> {
-    let doubtful = Doubtful::read(data)?;
-    if !doubtful.has_known_version() {
-        return Some(Rejected::Version);
-    }
-    (!doubtful.has_its_total_length()).then_some(Rejected::TotalLength)
 }
 
 const fn dropped_as(reason: Rejected) -> Drop {

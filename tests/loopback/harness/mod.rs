@@ -17,7 +17,6 @@ pub mod kernel;
 pub mod ledger;
 pub mod metrics;
 pub mod namespaces;
-pub mod network;
 pub mod peer;
 pub mod ports;
 pub mod scene;

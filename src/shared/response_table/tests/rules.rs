@@ -144,6 +144,16 @@ fn numbers_go_on_where_they_were_told_to_start() {
     assert_eq!((0..255).map(|_| claim()).last(), Some(1), "FFFF and 0000 are left out");
 }
 
+/// What was handed out last lies before the start, whether it reads as digits or not.
+#[test]
+fn digits_begin_behind_a_start_that_is_none() {
+    for (start, first) in [(0x2a00, 0x3008), (0x0fff, 0x1024), (0x9a00, 0x0001), (0xfe01, 0x0001)] {
+        let table = ResponseTable::new(65_000, REST, true, start);
+        let number = table.claim(&mut Claimer::default(), request(1, at(500)), at(10)).unwrap();
+        assert_eq!(number, first, "{start:04x}: {number:04x}");
+    }
+}
+
 #[test]
 fn the_shortest_rest_is_that_of_a_number_used_twice() {
     let table = ResponseTable::tiny(4, 2, 100, REST);
