@@ -7,11 +7,15 @@
 #   SOAK_PORT=19000 scripts/soak.sh 60s
 #   SOAK_BINARY=/usr/bin/ringswitch scripts/soak.sh     an installed binary
 #
-# Terminals behind a NAC and their issuer, a channel and its merchant, played by
-# `ringswitch simulate`. The faults are those after which no frame may be missing: a line of the
-# issuer is drained and comes back, the issuer stands still for a moment, a second connection tries an
+# Terminals behind a NAC and their issuer, a channel and its merchant, an acquirer and its scheme
+# (ISO 8583, no TPDU), played by `ringswitch simulate`; and by scripts/soak_members.py a host whose
+# `guard` meets wrong answers, a line that is reset over unread answers (`resend`), and a group that is
+# rebuilt when one of its lines closes (`on_line_loss`). The marks are kept in a `state` folder. The
+# faults are those after which no frame may be missing: a line of the issuer or of the scheme is drained
+# and comes back, the issuer or the merchant stands still for a moment, a second connection tries an
 # occupied port, strangers send garbage, half frames and lengths past any limit to a member of their
-# own and leave. Faults that may cost a frame, and then count it, are the tests' business. Exit 1 if anything is wrong.
+# own and leave. Faults that may cost a frame, and then count it, are the tests' business. At the end
+# every frame received must have had one fate. Exit 1 if anything is wrong. Needs python3.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -52,8 +56,11 @@ configuration() {
 name   = "soak"
 shards = 2
 admin  = "unix:$folder/admin.sock"
+state  = "$folder/state"
 [timers]
 connect_within = "$connect_within"
+# A line whose peer has gone is kept while a request of it waits, and the guarded ones that are planted wait in vain.
+answer_within  = "5s"
 partial_within = "1s"
 reconnect      = ["50ms", "500ms"]
 [limits]
@@ -85,6 +92,41 @@ profile = "terminal"
 header = "tpdu"
 allow = ["127.0.0.1"]
 line = [ { listen = "127.0.0.1:$((at + 8))" }$more ]
+[[member]]
+id = "acquirer"
+profile = "institution"
+header = "iso8583"
+dialect = "cups"
+allow = ["127.0.0.1"]
+line = [ { listen = "127.0.0.1:$((at + 10))" }, { listen = "127.0.0.1:$((at + 11))" } ]
+[[member]]
+id = "scheme"
+profile = "institution"
+header = "iso8583"
+dialect = "cups"
+allow = ["127.0.0.1"]
+line = [ { listen = "127.0.0.1:$((at + 12))" }, { listen = "127.0.0.1:$((at + 13))" } ]
+[[member]]
+id = "pos"
+profile = "terminal"
+header = "tpdu"
+resend = "unacked"
+allow = ["127.0.0.1"]
+line = [ { listen = "127.0.0.1:$((at + 14))" }, { listen = "127.0.0.1:$((at + 15))" } ]
+[[member]]
+id = "guarded"
+profile = "institution"
+header = "tpdu"
+guard = true
+allow = ["127.0.0.1"]
+line = [ { listen = "127.0.0.1:$((at + 16))" } ]
+[[member]]
+id = "rebuilt"
+profile = "institution"
+header = "tpdu"
+on_line_loss = "reset_group"
+allow = ["127.0.0.1"]
+line = [ { listen = "127.0.0.1:$((at + 17))" }, { listen = "127.0.0.1:$((at + 18))" } ]
 [[route]]
 from = ["nac"]
 to = ["issuer"]
@@ -92,6 +134,17 @@ match = { nii = ["0003"] }
 [[route]]
 from = ["channel"]
 to = ["merchant"]
+[[route]]
+from = ["acquirer"]
+to = ["scheme"]
+[[route]]
+from = ["pos"]
+to = ["guarded"]
+match = { nii = ["0004"] }
+[[route]]
+from = ["pos"]
+to = ["rebuilt"]
+match = { nii = ["0005"] }
 [[route]]
 from = ["stranger"]
 to = ["issuer"]
@@ -101,6 +154,7 @@ END
 configuration "$port" 2s '' > "$folder/first.toml"
 configuration "$port" 3s ", { listen = \"127.0.0.1:$((port + 9))\" }" > "$folder/second.toml"
 cp "$folder/first.toml" "$folder/soak.toml"
+mkdir -m 700 "$folder/state"
 
 "$binary" run -c "$folder/soak.toml" > "$folder/said" 2> "$folder/log" &
 switch=$!
@@ -125,10 +179,16 @@ play() {
 descriptors_before=$(descriptors)
 play issuer; issuer=$played
 play merchant; merchant=$played
+play scheme; scheme=$played
 sleep 1
 # Rates that leave the machine time for the faults: this is about what goes wrong, not about speed.
 play nac --rate 2000 --for "${limit}s"; nac=$played
 play channel --rate 500 --for "${limit}s"; channel=$played
+play acquirer --rate 500 --for "${limit}s"; acquirer=$played
+python3 scripts/soak_members.py $((port + 14)) $((port + 15)) $((port + 16)) $((port + 17)) $((port + 18)) \
+    > "$folder/features.json" 2> "$folder/features.err" &
+features=$!
+children+=("$features")
 sleep 5
 memory_before=$(memory_kib)
 
@@ -137,8 +197,8 @@ knock() { # PORT, what printf makes of it: sent by somebody who then leaves
 }
 faults=0 reloads=0 refused=0 turn=0
 fault() {
-    case $((turn % 8)) in
-        0) admin drain "issuer-$((turn / 8 % 3 + 1))" > /dev/null || return 1 ;;
+    case $((turn % 10)) in
+        0) admin drain "issuer-$((turn / 10 % 3 + 1))" > /dev/null || return 1 ;;
         1) for line in 1 2 3; do admin enable "issuer-$line" > /dev/null || return 1; done ;;
         2) kill -STOP "$issuer"; sleep 0.3; kill -CONT "$issuer" ;;
         3) knock $((port + 1)) 'second' ;;
@@ -146,6 +206,8 @@ fault() {
         5) knock $((port + 8)) '\x00\x40\x60\x07\x77' ;;
         6) knock $((port + 8)) '\x00\x07\x60\x09\x99\x00\x01ab\x00\x03abc\x00\x00' ;;
         7) kill -STOP "$merchant"; sleep 0.3; kill -CONT "$merchant" ;;
+        8) admin drain "scheme-$((turn / 10 % 2 + 1))" > /dev/null || return 1 ;;
+        9) for line in 1 2; do admin enable "scheme-$line" > /dev/null || return 1; done ;;
     esac
     return 0
 }
@@ -162,12 +224,14 @@ while [ "$SECONDS" -lt "$until_end" ] && kill -0 "$nac" 2> /dev/null; do
     sleep 2
 done
 memory_after=$(memory_kib)
-for line in 1 2 3; do admin enable "issuer-$line" > /dev/null; done
+for line in issuer-{1,2,3} scheme-{1,2}; do admin enable "$line" > /dev/null; done
 cp "$folder/first.toml" "$folder/soak.toml"
 admin reload > /dev/null 2>&1
 
-wait "$nac"; wait "$channel"
-kill -INT "$issuer" "$merchant"; wait "$issuer"; wait "$merchant"
+kill -INT "$features"
+for asking in "$nac" "$channel" "$acquirer" "$features"; do wait "$asking"; done
+kill -INT "$issuer" "$merchant" "$scheme"
+for answering in "$issuer" "$merchant" "$scheme"; do wait "$answering"; done
 for _ in {1..100}; do
     descriptors_after=$(descriptors)
     [ "$descriptors_after" -gt "$descriptors_before" ] || break
@@ -176,7 +240,7 @@ done
 
 # The members' own books: sum of a count over all of them.
 sum() {
-    python3 - "$1" "$folder"/{nac,channel,issuer,merchant}.json << 'END'
+    python3 - "$1" "$folder"/{nac,channel,acquirer,features,issuer,merchant,scheme}.json << 'END'
 import json, sys
 def count(value, key):
     if isinstance(value, dict):
@@ -192,8 +256,35 @@ n_sent=0 n_answered=0 n_lost=0 n_wrong=0 n_duplicates=0 n_late=0
 for count in sent answered lost wrong duplicates late; do
     read -r "n_$count" < <(sum "$count" 2> /dev/null) || complain "the members' reports cannot be read ($count)"
 done
+# What the switch counted: every frame has one fate, and of the planted answers each was dropped.
+python3 - "$folder/admin.sock" "$folder/features.json" > "$folder/counted" << 'END' || complain "$(cat "$folder/counted")"
+import collections, json, re, socket, sys
+asked = socket.socket(socket.AF_UNIX)
+asked.connect(sys.argv[1])
+asked.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+text = b"".join(iter(lambda: asked.recv(65536), b"")).decode()
+sums = collections.Counter()
+for name, labels, value in re.findall(r"^ringswitch_(\w+)(\{.*\})? (\S+)$", text, re.M):
+    sums[name] += float(value)
+    reason = re.search(r'reason="(\w+)"', labels)
+    if reason: sums[name, reason[1]] += float(value)
+fates = sum(sums[name] for name in ("probes_received_total", "requests_forwarded_total", "answers_forwarded_total", "frames_dropped_total", "frames_held"))
+played = json.load(open(sys.argv[2]))
+dropped = ", ".join(f"{key[1]} {value:.0f}" for key, value in sums.items() if isinstance(key, tuple) and key[0] == "frames_dropped_total" and value)
+print(f"fates        {sums['frames_received_total']:.0f} frames received, {fates:.0f} fates; dropped: {dropped or 'none'}")
+print(f"features     {played['rounds']['guard']} guarded rounds, {played['planted']} wrong answers, {sums['frames_dropped_total', 'guard']:.0f} dropped; "
+      f"{played['rounds']['resend']} lines reset over unread answers, {sums['answers_resent_total']:.0f} resent; {played['rounds']['rebuild']} groups rebuilt")
+wrong = []
+if fates != sums["frames_received_total"] or not fates: wrong.append("the fates do not add up")
+if sums["frames_dropped_total", "guard"] != played["planted"]: wrong.append("guard dropped something else than what was planted")
+if played["rounds"]["resend"] and not sums["answers_resent_total"]: wrong.append("nothing was resent")
+if not played["rounds"]["guard"]: wrong.append("nobody was guarded")
+print(*wrong, sep="\n", end="")
+sys.exit(bool(wrong))
+END
 echo "time         ${limit} s, $faults faults, $reloads reloads"
 echo "requests     $n_sent sent, $n_answered answered, $n_lost lost, $n_wrong wrong, $n_duplicates doubled, $n_late late"
+head -2 "$folder/counted"
 echo "memory       $memory_before KiB at the start, $memory_after KiB at the end"
 echo "descriptors  $descriptors_before at the start, $descriptors_after at the end"
 [ "$n_sent" -gt 0 ] || complain "nothing was asked"
@@ -202,11 +293,12 @@ echo "descriptors  $descriptors_before at the start, $descriptors_after at the e
 [ $((n_lost + n_wrong + n_duplicates + n_late)) -eq 0 ] || complain "requests have gone wrong"
 # A quarter and 16 MiB: allocators keep a little, a leak keeps growing.
 [ "$memory_after" -le $((memory_before * 5 / 4 + 16384)) ] || complain "memory has grown"
-[ "$descriptors_after" -le "$descriptors_before" ] || complain "descriptors are left open"
+[ "$descriptors_after" -le "$descriptors_before" ] || complain "descriptors are left open: $(ls -l "/proc/$switch/fd")"
 kill -0 "$switch" 2> /dev/null || complain "the switch has ended"
 kill -TERM "$switch"
 wait "$switch" || complain "the switch ended with $?"
 grep -q panicked "$folder/log" && complain "a panic is in the log"
+[ -s "$folder/state/state.toml" ] || complain "no state was kept: $(ls "$folder/state")"
 if [ $wrong -ne 0 ]; then
     kept=$(mktemp -d) && cp "$folder"/{log,*.json,*.err,*.toml} "$kept" && echo "log and reports: $kept"
 fi

@@ -41,7 +41,7 @@ impl Fault {
     /// At a byte of a source.
     pub fn new(source: &Source, offset: usize, message: impl Into<String>) -> Self {
         let (line, column) = LineStarts::new(&source.text).line_and_column(&source.text, offset);
-        Self { file: source.name.clone(), line, column, message: message.into() }
+        Self { file: source.name.clone(), line, column, message: one_line(message.into()) }
     }
 }
 
@@ -113,10 +113,20 @@ impl<'s> Findings<'s> {
         found.dedup();
         let fault = |(place, message): (Place, String)| {
             let (line, column) = self.line_and_column(place);
-            Fault { file: self.sources[place.file].name.clone(), line, column, message }
+            Fault { file: self.sources[place.file].name.clone(), line, column, message: one_line(message) }
         };
         found.into_iter().map(fault).collect()
     }
+}
+
+/// A fault is one line, whatever it quotes: a value of several lines, or one that would steer a terminal, is shown
+/// with its control characters written out.
+fn one_line(message: String) -> String {
+    if !message.contains(char::is_control) {
+        return message;
+    }
+    let shown = |char: char| if char.is_control() { char.escape_default().to_string() } else { char.to_string() };
+    message.chars().map(shown).collect()
 }
 
 /// Where the lines of a text begin: thousands of faults in a long file are found without reading
@@ -144,6 +154,16 @@ impl LineStarts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_of_several_lines_is_quoted_in_one() {
+        let source = Source { name: "f.toml".to_owned(), text: "a = 1\n".to_owned() };
+        let fault = Fault::new(&source, 0, "`a\n\u{1b}[2J组` is not known here");
+        assert_eq!(fault.message, "`a\\n\\u{1b}[2J组` is not known here");
+        let mut findings = Findings::new(std::slice::from_ref(&source));
+        findings.refuse(Place::default(), "`b\r\n`");
+        assert_eq!(findings.into_sorted().0[0].message, "`b\\r\\n`");
+    }
 
     #[test]
     fn columns_count_characters_not_bytes() {

@@ -23,7 +23,7 @@ pub enum Size {
 const PARTS: u32 = (CHUNK_BYTES / SMALL_CHUNK_BYTES) as u32;
 
 /// What tells a large chunk from the first small one of its block.
-const LARGE: u32 = 1 << 31;
+pub(super) const LARGE: u32 = 1 << 31;
 
 const CACHE_LINE: usize = 64;
 
@@ -66,7 +66,7 @@ impl Chunks {
         let blocks = bound.div_ceil(CHUNK_BYTES).max(1);
         let small = blocks * PARTS as usize;
         assert!(small < LARGE as usize, "more chunks than can be numbered");
-        Ok(Self {
+        let chunks = Self {
             memory: Mapping::huge(blocks * STRIDE)?,
             blocks: blocks as u32,
             fresh: 0,
@@ -76,7 +76,10 @@ impl Chunks {
             whole: 0,
             in_use: 0,
             guard: guard::Guard::new(small),
-        })
+        };
+        // What is free belongs to nobody.
+        chunks.memory.forbid(0, chunks.memory.len());
+        Ok(chunks)
     }
 
     /// Brings the working set into memory on the calling thread.
@@ -91,12 +94,14 @@ impl Chunks {
             Size::Large => (self.take_block()? * PARTS) | LARGE,
         };
         self.guard.taken(chunk);
+        self.memory.permit(start(chunk), capacity(chunk));
         self.in_use += capacity(chunk);
         Some(Chunk(chunk))
     }
 
     pub fn give(&mut self, chunk: Chunk) {
         self.guard.given(chunk.0);
+        self.memory.forbid(start(chunk.0), capacity(chunk.0));
         self.in_use -= capacity(chunk.0);
         if chunk.0 & LARGE != 0 {
             self.free_large.push((chunk.0 & !LARGE) / PARTS);
@@ -132,6 +137,22 @@ impl Chunks {
     #[inline]
     pub fn address(&self, chunk: Chunk, offset: u32, len: u32) -> *const u8 {
         self.memory.address(self.place(chunk, offset, len), len as usize)
+    }
+
+    /// The kernel has these bytes: nobody here may touch them ([`Mapping::forbid`]).
+    #[inline]
+    pub fn forbid(&self, chunk: Chunk, offset: u32, len: u32) {
+        if cfg!(ringswitch_asan) {
+            self.memory.forbid(self.place(chunk, offset, len), len as usize);
+        }
+    }
+
+    /// The kernel has read what was sent from here. The chunk must still be taken.
+    #[inline]
+    pub fn permit(&self, chunk: Chunk, offset: u32, len: u32) {
+        if cfg!(ringswitch_asan) {
+            self.memory.permit(self.place(chunk, offset, len), len as usize);
+        }
     }
 
     /// Bytes of chunks that are taken.
@@ -200,7 +221,7 @@ impl Chunks {
     }
 }
 
-const fn capacity(chunk: u32) -> usize {
+pub(super) const fn capacity(chunk: u32) -> usize {
     if chunk & LARGE != 0 { CHUNK_BYTES } else { SMALL_CHUNK_BYTES }
 }
 

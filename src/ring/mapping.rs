@@ -74,6 +74,28 @@ impl Mapping {
         unsafe { slice::from_raw_parts_mut(self.address(offset, len), len) }
     }
 
+    /// Nobody here may touch these bytes until [`Mapping::permit`]: the kernel has them, or they belong to nothing. It
+    /// is AddressSanitizer that ends the process at a touch (`scripts/sanitize.sh`); in other builds this is nothing.
+    /// The sanitizer counts in eights: of the last eight bytes those stay open that share them with others' bytes.
+    #[cfg(ringswitch_asan)]
+    pub fn forbid(&self, offset: usize, len: usize) {
+        // SAFETY: changes what the sanitizer thinks of memory of ours, not the memory.
+        unsafe { __asan_poison_memory_region(self.address(offset, len).cast(), len) };
+    }
+
+    /// The bytes may be touched again.
+    #[cfg(ringswitch_asan)]
+    pub fn permit(&self, offset: usize, len: usize) {
+        // SAFETY: as in `forbid`.
+        unsafe { __asan_unpoison_memory_region(self.address(offset, len).cast(), len) };
+    }
+
+    #[cfg(not(ringswitch_asan))]
+    pub const fn forbid(&self, _offset: usize, _len: usize) {}
+
+    #[cfg(not(ringswitch_asan))]
+    pub const fn permit(&self, _offset: usize, _len: usize) {}
+
     /// Brings the first `bytes` bytes into memory now, on the calling thread's node, so that the first frames do not
     /// pay for page faults. A kernel that cannot (before 5.14) faults them in later.
     pub fn populate(&mut self, bytes: usize) {
@@ -85,6 +107,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        // What is mapped there next must not be forbidden.
+        self.permit(0, self.bytes);
         // SAFETY: the mapping is ours alone and no slice of it outlives `self`.
         unsafe { unmap(self.base.as_ptr(), self.bytes) };
     }
@@ -101,8 +125,30 @@ fn map(bytes: usize) -> io::Result<NonNull<u8>> {
     Ok(NonNull::new(base.cast()).expect("mmap gives no address 0"))
 }
 
+#[cfg(ringswitch_asan)]
+unsafe extern "C" {
+    fn __asan_poison_memory_region(address: *const libc::c_void, bytes: usize);
+    fn __asan_unpoison_memory_region(address: *const libc::c_void, bytes: usize);
+}
+
 /// # Safety
 /// Nothing refers to these bytes, which `map` gave.
+#[cfg(ringswitch_unreachable)]
+unsafe fn unmap(base: *mut u8, bytes: usize) {
+    if bytes == 0 {
+        return;
+    }
+    // What is mapped anew instead costs no memory, and is never given out again: a late touch is a SIGSEGV, what the
+    // kernel does there late ends in -EFAULT.
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED;
+    // SAFETY: the caller's promise.
+    let there = unsafe { libc::mmap(base.cast(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    assert_eq!(there, base.cast(), "the memory cannot be made unreachable");
+}
+
+/// # Safety
+/// Nothing refers to these bytes, which `map` gave.
+#[cfg(not(ringswitch_unreachable))]
 unsafe fn unmap(base: *mut u8, bytes: usize) {
     if bytes > 0 {
         // SAFETY: the caller's promise.

@@ -21,6 +21,7 @@ pub mod turn;
 pub mod width;
 mod wire;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::ids::{GroupId, LineId, ShardId};
@@ -59,7 +60,11 @@ pub struct Shard<R: Ring> {
     /// Connections that found no receive buffer.
     starved: Vec<u32>,
     /// Newcomers on occupied ports whose old connection has ended but still holds unread bytes.
-    doorstep: Vec<open::Newcomer>,
+    doorstep: VecDeque<open::Newcomer>,
+    /// Accepted and not looked at yet: line slot, generation of its accept, socket.
+    accepted: VecDeque<(u32, u32, Socket)>,
+    /// Connects begun in this turn.
+    connects_begun: usize,
     /// Listeners of lines that the next plan will name.
     early: Vec<(LineId, Arc<Listener>)>,
     /// Groups with answers that wait for a line.
@@ -91,7 +96,6 @@ struct Scratch {
     runs: Vec<Run>,
     completions: Vec<Completion>,
     due: Vec<u32>,
-    accepted: Vec<(u32, u32, Socket)>,
 }
 
 /// Whether the shard has more to do.
@@ -121,7 +125,9 @@ impl<R: Ring> Shard<R> {
             dirty: Vec::new(),
             paused: Vec::new(),
             starved: Vec::new(),
-            doorstep: Vec::new(),
+            doorstep: VecDeque::new(),
+            accepted: VecDeque::new(),
+            connects_begun: 0,
             early: Vec::new(),
             holding: Vec::new(),
             passed: Vec::new(),

@@ -8,6 +8,7 @@ use super::connection::{CREDIT_MIN, Carried, Connection, Inlet};
 use super::log::Log;
 use super::queue::Queue;
 use crate::config::plan::{Resend, Side};
+use crate::limits;
 use crate::reason::{Closed, Refusal};
 use crate::ring::token::{Kind, Token};
 use crate::ring::{Completion, Operation, Ring, Socket};
@@ -76,7 +77,7 @@ impl<R: Ring> Shard<R> {
         if completion.result >= 0 {
             // Newcomers come after everything else of the turn: what the connection before them
             // still brought is read first.
-            self.scratch.accepted.push((slot, token.generation(), Socket(completion.result)));
+            self.accepted.push_back((slot, token.generation(), Socket(completion.result)));
         }
         if current && !completion.more {
             match -completion.result {
@@ -101,9 +102,11 @@ impl<R: Ring> Shard<R> {
         self.tell(Event::Starved { at, line: name, error: error.raw_os_error().unwrap_or_default() });
     }
 
+    /// As many as a turn has time for; who is left waits for the next turn, and loses nothing: what he has sent lies in
+    /// his socket. So in a storm of newcomers frames wait for a few of them, not for all.
     pub(super) fn admit_newcomers(&mut self) {
-        let mut accepted = std::mem::take(&mut self.scratch.accepted);
-        for (slot, generation, socket) in accepted.drain(..) {
+        for _ in 0..self.accepted.len().min(limits::NEWCOMERS_PER_TURN) {
+            let Some((slot, generation, socket)) = self.accepted.pop_front() else { break };
             let current = self.wires[slot as usize].accept_generation == generation;
             match self.ring.remote(socket) {
                 Ok(remote) if current => self.admit(Newcomer { slot, socket, remote, since: self.switch.now }),
@@ -111,8 +114,8 @@ impl<R: Ring> Shard<R> {
                 _ => self.ring.reset(socket),
             }
         }
-        self.scratch.accepted = accepted;
-        for newcomer in std::mem::take(&mut self.doorstep) {
+        for _ in 0..self.doorstep.len().min(limits::NEWCOMERS_PER_TURN) {
+            let Some(newcomer) = self.doorstep.pop_front() else { break };
             self.admit(newcomer);
         }
     }
@@ -138,14 +141,14 @@ impl<R: Ring> Shard<R> {
         let waited = self.switch.now.since(newcomer.since);
         if !always && !health.ended {
             return if waited < OVERTAKEN {
-                self.doorstep.push(newcomer)
+                self.doorstep.push_back(newcomer)
             } else {
                 self.refuse(newcomer, Refusal::Occupied)
             };
         }
         let paused = self.switch.lines[slot as usize].pause.is_some();
         if health.ended && health.unread > 0 && !paused && waited < LAST_WORDS {
-            return self.doorstep.push(newcomer);
+            return self.doorstep.push_back(newcomer);
         }
         let reason = match (self.switch.lines[slot as usize].phase, health.ended, health.dead) {
             (Phase::Draining(drain), ..) => drain.closed(),
@@ -235,9 +238,14 @@ impl<R: Ring> Shard<R> {
         index
     }
 
-    /// `MC6-3.3`, `MC6-4.1.2a`: the switch is the client of this line.
+    /// `MC6-3.3`, `MC6-4.1.2a`: the switch is the client of this line. Past what a turn has time for the line goes on
+    /// waiting, and its clock, which has run out, brings it here again.
     pub(super) fn connect(&mut self, slot: u32) {
         let Side::Connect { remote, bind } = self.switch.lines[slot as usize].plan.side else { return };
+        if self.connects_begun == limits::CONNECTS_PER_TURN {
+            return;
+        }
+        self.connects_begun += 1;
         self.switch.enter(slot, Phase::Connecting, Cause::Retry, None);
         match self.ring.open(remote, bind) {
             Ok(socket) => {

@@ -260,6 +260,8 @@ impl<R: Ring> Shard<R> {
     pub(super) fn is_done(&self) -> bool {
         self.stop_by.is_some()
             && self.free.len() == self.connections.len()
+            && self.accepted.is_empty()
+            && self.doorstep.is_empty()
             && self.switch.lines.iter().all(|line| line.phase == Phase::Closed)
     }
 

@@ -40,6 +40,7 @@ impl<R: Ring> Shard<R> {
     pub fn turn(&mut self) -> Turn {
         let now = self.ring.now();
         self.switch.begin_turn(now);
+        self.connects_begun = 0;
         self.pulse(now);
         self.take_orders();
         self.complete_all();
@@ -240,6 +241,7 @@ impl<R: Ring> Shard<R> {
         self.nudged
             || self.world.beds[self.id.index()].is_nudged()
             || !self.completions.is_empty()
+            || !self.accepted.is_empty()
             || self.post.has_mail()
             || !self.world.inbox.commands[self.id.index()].is_empty()
             || self.world.epoch() != self.switch.published.epoch

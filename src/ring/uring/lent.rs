@@ -45,10 +45,12 @@ impl Lent {
     }
 
     /// Gives a buffer to the kernel, with the next [`Lent::publish`].
-    pub fn lend(&mut self, buffer: BufferId, received: &Received) {
+    pub fn lend(&mut self, buffer: BufferId, received: &mut Received) {
         let filled = self.filled[usize::from(buffer.0)].replace(0);
         assert_eq!(filled, None, "a buffer was given back that the kernel has");
         let size = limits::RECEIVE_BUFFER_BYTES as u32;
+        received.renew(buffer);
+        received.forbid(buffer, 0, size);
         let entry = self.entry(self.tail & self.mask);
         // SAFETY: there are no more buffers than entries, so the kernel has passed this one. The fields are written
         // one by one: the tail lies in the unused field of the first entry.

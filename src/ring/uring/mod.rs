@@ -19,6 +19,7 @@ use super::{
 use crate::time::{Instant, Span};
 
 mod held;
+mod in_flight;
 mod lent;
 mod operations;
 mod probe;
@@ -30,6 +31,7 @@ pub use refused::RingRefused;
 pub use setup::{Config, Dormant};
 
 use held::{Held, Message};
+use in_flight::InFlight;
 use lent::Lent;
 use operations::UserData;
 use setup::OwnedRing;
@@ -52,6 +54,7 @@ pub struct Uring {
     chunks: Chunks,
     messages: Held<Message>,
     connects: Held<Address>,
+    in_flight: InFlight,
     alarm: Alarm,
     /// The descriptors of all rings, by shard.
     peers: Vec<RawFd>,
@@ -148,6 +151,8 @@ impl Uring {
             }
             UserData::Wake => return None,
         };
+        debug_assert_ne!(result, -libc::EFAULT, "{token:?} was told of memory that is not there");
+        self.in_flight.over(token, &self.received, &self.chunks);
         let region = cqueue::buffer_select(flags).and_then(|buffer| self.region(buffer, result, flags));
         Some(Completion { token, result, more: cqueue::more(flags), region })
     }
@@ -156,6 +161,7 @@ impl Uring {
         let (buffer, len) = (BufferId(buffer), result.max(0) as u32);
         let last = !cqueue::buffer_more(flags);
         let offset = self.lent.taken(buffer, len, last);
+        self.received.permit(buffer, offset, len);
         if len == 0 {
             if last {
                 self.give_back(buffer);
@@ -215,6 +221,7 @@ impl Ring for Uring {
     }
 
     fn send(&mut self, token: Token, socket: Socket, segments: &[Segment], wait: bool) {
+        self.in_flight.lend(token, segments, &self.received, &self.chunks);
         let entry = if let [segment] = segments {
             operations::send(token, socket, iovec(&self.received, &self.chunks, segment), wait)
         } else {
@@ -245,7 +252,8 @@ impl Ring for Uring {
     }
 
     fn give_back(&mut self, buffer: BufferId) {
-        self.lent.lend(buffer, &self.received);
+        self.in_flight.given_back(buffer);
+        self.lent.lend(buffer, &mut self.received);
     }
 
     fn buffers_free(&self) -> usize {

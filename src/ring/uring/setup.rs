@@ -15,6 +15,7 @@ use std::time::Duration;
 use io_uring::{CompletionQueue, IoUring, SubmissionQueue, Submitter};
 
 use super::held::Held;
+use super::in_flight::InFlight;
 use super::lent::Lent;
 use super::waker::Alarm;
 use super::{RingRefused, Uring, probe};
@@ -85,7 +86,7 @@ impl Dormant {
             return Err(RingRefused::lacks("the byte limit of a multishot receive", "6.17"));
         }
         let ring = build(config)?;
-        let received = Received::new(config.receive_buffers).map_err(RingRefused::Memory)?;
+        let mut received = Received::new(config.receive_buffers).map_err(RingRefused::Memory)?;
         let chunks = Chunks::new(config.chunk_bytes).map_err(RingRefused::Memory)?;
         let alarm = Alarm::new().map_err(|error| RingRefused::of("eventfd", error))?;
         let mut lent = Lent::new(config.receive_buffers).map_err(RingRefused::Memory)?;
@@ -94,7 +95,7 @@ impl Dormant {
             _ => RingRefused::of("registering receive buffers", error),
         })?;
         for buffer in 0..config.receive_buffers {
-            lent.lend(BufferId(buffer), &received);
+            lent.lend(BufferId(buffer), &mut received);
         }
         Ok(Self { ring: OwnedRing::new(ring), lent, received, chunks, alarm, peers: Vec::new() })
     }
@@ -134,6 +135,7 @@ impl Dormant {
             chunks,
             messages: Held::new(),
             connects: Held::new(),
+            in_flight: InFlight::new(),
             alarm,
             peers,
             opened: Vec::new(),

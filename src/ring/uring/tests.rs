@@ -218,3 +218,6 @@ fn a_ring_that_is_dropped_leaves_the_memory_alone() {
     assert_eq!(sockets::health(socket, false).expect("still open").unread, 4);
     sockets::close(socket);
 }
+
+#[cfg(any(ringswitch_asan, ringswitch_unreachable))]
+mod canaries;

@@ -139,7 +139,7 @@ fn row_46_memory_that_is_given_back() {
     report(
         46,
         &format!(
-            "{ROUNDS} rings dropped with {LINES} receives and {LINES} sends under way: 0 bytes written behind them, 0 -EFAULT (tests/ring/matrix); lent and given-back memory is scribbled over in tests/simulation; ASan: scripts/fuzz.sh"
+            "{ROUNDS} rings dropped with {LINES} receives and {LINES} sends under way: 0 bytes written behind them, 0 -EFAULT (tests/ring/matrix); lent and given-back memory is scribbled over in tests/simulation; all suites with it unreachable, and under ASan with lent memory poisoned: scripts/sanitize.sh"
         ),
     );
 }

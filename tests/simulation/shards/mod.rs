@@ -16,3 +16,4 @@ mod random;
 mod resend;
 mod seconds;
 mod silence;
+mod storms;

@@ -119,6 +119,18 @@ impl Stage {
         }
     }
 
+    /// What is on its way arrives, but no shard looks.
+    pub fn arrive(&mut self) {
+        while self.kernel.jump(self.kernel.now()) {}
+    }
+
+    /// One turn of each shard that the kernel would let turn; false if none was.
+    pub fn step(&mut self) -> bool {
+        let due: Vec<usize> = (0..self.shards.len()).filter(|at| self.is_due(*at)).collect();
+        due.iter().for_each(|at| self.turn(*at));
+        !due.is_empty()
+    }
+
     /// Its sign of life each second would hide a wake-up that was forgotten.
     fn assert_nobody_oversleeps(&self) {
         for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| !self.stopped[*at]) {
