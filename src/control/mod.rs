@@ -14,6 +14,7 @@ pub mod health;
 pub mod listeners;
 pub mod log;
 pub mod observed;
+pub mod publisher;
 pub mod ready;
 mod refusals;
 pub mod reload;

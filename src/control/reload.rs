@@ -10,17 +10,15 @@ use tokio::time::sleep;
 
 use super::changes::Changes;
 use super::descriptors;
-use super::listeners::{Bind, Listeners, listening};
+use super::listeners::Bind;
 use super::observed::Observed;
-use super::reservations::Reservations;
+use super::publisher::Publisher;
 use super::source::{Fault, PlanSource, Refused};
 use super::states;
-use crate::config::Difference;
 use crate::config::plan::Plan;
 use crate::metrics::KnownLines;
 use crate::ring::Wake;
-use crate::shared::inbox::Command;
-use crate::shared::published::{Published, World};
+use crate::shared::published::World;
 
 /// A shard applies a plan at the top of its next turn; one that has not after this long is stuck,
 /// and whoever asked for the reload is told so.
@@ -59,8 +57,7 @@ pub enum Verdict {
 pub struct Opening {
     pub world: Arc<World>,
     pub known: KnownLines,
-    pub(super) listeners: Listeners,
-    pub(super) reservations: Reservations,
+    pub(super) publisher: Publisher,
 }
 
 /// Binds every listener of the first plan and builds what the threads share. The shards are
@@ -70,15 +67,10 @@ pub struct Opening {
 /// Every fault of this host: too few descriptors, addresses that cannot be bound.
 pub fn publish_first(plan: Arc<Plan>, bind: &Bind, file: &str) -> Result<Opening, Refused> {
     enough_descriptors(&plan, file)?;
-    let listeners = Listeners::default().for_plan(&plan, &[], bind, file).map_err(|faults| Refused { faults })?;
-    let shards = usize::from(plan.settings.shards);
     let mut known = KnownLines::default();
-    let first = states::published(None, plan, &mut known);
-    let mut reservations = Reservations::default();
-    reservations.prepare(&first);
-    let world = Arc::new(World::new(first, shards));
-    hand_over(&world, None, &world.current(), &Listeners::default(), &listeners);
-    Ok(Opening { world, known, listeners, reservations })
+    let publisher = Publisher::first(plan, &bind, file, &mut known, states::anywhere);
+    let publisher = publisher.map_err(|faults| Refused { faults })?;
+    Ok(Opening { world: publisher.world().clone(), known, publisher })
 }
 
 fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
@@ -88,32 +80,13 @@ fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
         .map_err(|message| Refused { faults: vec![Fault::without_place(file, message)] })
 }
 
-/// Gives the shards the listeners that their lines do not have yet.
-fn hand_over(world: &World, old: Option<&Published>, new: &Published, had: &Listeners, have: &Listeners) {
-    for (line, address) in listening(&new.plan) {
-        let listener = have.get(address).expect("every listener of the plan was bound");
-        let before = old.and_then(|old| old.plan.line(line.id));
-        let same_line = before.is_some_and(|before| before.name == line.name && before.shard == line.shard);
-        let same_address = before.is_some_and(|before| before.side == line.side);
-        let same_socket = had.get(address).is_some_and(|old| Arc::ptr_eq(old, listener));
-        if !(same_line && same_address && same_socket) {
-            let command = Command::Listen { line: line.id, listener: listener.clone() };
-            world.inbox.commands[line.shard.index()].push(command);
-        }
-    }
-}
-
 /// Does the reloads, one after the other.
 pub struct Reloader {
-    world: Arc<World>,
+    publisher: Publisher,
     observed: Arc<Observed>,
     wakers: Vec<Arc<dyn Wake>>,
     source: Arc<dyn PlanSource>,
     bind: Arc<Bind>,
-    listeners: Listeners,
-    /// Of earlier plans, until every shard has applied a later one.
-    retired: Vec<Listeners>,
-    reservations: Reservations,
     applied_within: Duration,
 }
 
@@ -125,10 +98,7 @@ impl Reloader {
         source: Arc<dyn PlanSource>,
         bind: Arc<Bind>,
     ) -> Self {
-        let Opening { world, listeners, reservations, known: _ } = opening;
-        let retired = Vec::new();
-        let applied_within = APPLIED_WITHIN;
-        Self { world, observed, wakers, source, bind, listeners, retired, reservations, applied_within }
+        Self { publisher: opening.publisher, observed, wakers, source, bind, applied_within: APPLIED_WITHIN }
     }
 
     /// Reads the configuration again and applies it; counted, and logged in one line.
@@ -154,7 +124,7 @@ impl Reloader {
     }
 
     async fn checked(&self) -> Result<(u64, Changes, Arc<Plan>, Vec<Fault>), Refused> {
-        let previous = self.world.current();
+        let previous = self.publisher.world().current();
         let (source, running) = (self.source.clone(), previous.plan.clone());
         // Files may lie on a disk that hangs; the admin API must answer meanwhile.
         let reading = tokio::task::spawn_blocking(move || source.load(Some(&running)));
@@ -167,30 +137,15 @@ impl Reloader {
     /// Refuses what a running process cannot become.
     fn possible(&self, old: &Plan, new: &Plan) -> Result<(), Refused> {
         let file = self.file();
-        let restart = Difference::new(old, new).restart;
-        if !restart.is_empty() {
-            let fault = |key: &&str| Fault::without_place(&*file, format!("{key}: a change needs a restart"));
-            return Err(Refused { faults: restart.iter().map(fault).collect() });
-        }
-        let fixed = states::fixed(old, new);
-        if !fixed.is_empty() {
-            let faults = fixed.iter().map(|message| Fault::without_place(&*file, message)).collect();
-            return Err(Refused { faults });
-        }
+        Publisher::possible(old, new, &file).map_err(|faults| Refused { faults })?;
         enough_descriptors(new, &file)
     }
 
     async fn apply(&mut self, plan: Arc<Plan>) -> Result<(u64, Vec<usize>), Vec<Fault>> {
-        let listeners = self.listeners.for_plan(&plan, &self.retired, &*self.bind, &self.file())?;
-        let previous = self.world.current();
-        let next = states::published(Some(&previous), plan, &mut self.observed.known.lock());
-        let epoch = next.epoch;
-        self.reservations.prepare(&next);
-        hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);
-        self.world.publish(next);
+        let file = self.file();
+        let epoch = self.publisher.publish(plan, &*self.bind, &file, &mut self.observed.known.lock())?;
         self.source.taken();
         self.wake();
-        self.retired.push(std::mem::replace(&mut self.listeners, listeners));
         let waiting_for = self.wait(epoch).await;
         self.tidy();
         Ok((epoch, waiting_for))
@@ -200,7 +155,7 @@ impl Reloader {
     async fn wait(&self, epoch: u64) -> Vec<usize> {
         let mut left = self.applied_within.as_millis() / LOOK.as_millis();
         loop {
-            let behind = self.world.behind(epoch);
+            let behind = self.publisher.world().behind(epoch);
             if behind.is_empty() || left == 0 {
                 return behind;
             }
@@ -209,14 +164,9 @@ impl Reloader {
         }
     }
 
-    /// What has to be done again until it succeeds, each second: numbers to reserve, listeners to
-    /// close that a late shard still needed.
+    /// What has to be done again until it succeeds, each second.
     pub fn tidy(&mut self) {
-        self.reservations.retry();
-        if self.world.behind(self.world.epoch()).is_empty() {
-            self.retired.clear();
-            self.reservations.forget_outdated();
-        }
+        self.publisher.tidy();
     }
 
     fn wake(&self) {

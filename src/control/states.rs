@@ -12,11 +12,17 @@ use crate::shared::histogram::Histogram;
 use crate::shared::published::{GroupShared, LineShared, Published};
 use crate::shared::response_table::ResponseTable;
 
-/// The plan with the state behind it. `known` gains the plan's lines.
-pub fn published(previous: Option<&Published>, plan: Arc<Plan>, known: &mut KnownLines) -> Published {
+/// The plan with the state behind it. `known` gains the plan's lines; `first_number` says where the
+/// numbers of a new table begin.
+pub fn published(
+    previous: Option<&Published>,
+    plan: Arc<Plan>,
+    known: &mut KnownLines,
+    first_number: fn() -> u16,
+) -> Published {
     known.learn(&plan);
     let shards = usize::from(plan.settings.shards);
-    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards);
+    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, first_number);
     Published {
         epoch: previous.map_or(1, |previous| previous.epoch + 1),
         lines: plan.lines.iter().map(|line| line_state(line.as_ref()?.name.as_ref(), known)).collect(),
@@ -55,11 +61,16 @@ fn staying<'p>(previous: Option<&'p Published>, group: &Group) -> Option<&'p Arc
     if same_group(old, group) { previous.group(group.id) } else { None }
 }
 
-fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize) -> Arc<GroupShared> {
+fn group_state(
+    staying: Option<&Arc<GroupShared>>,
+    group: &Group,
+    shards: usize,
+    first_number: fn() -> u16,
+) -> Arc<GroupShared> {
     let Some(old) = staying else {
         return Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-            responses: new_responses(group),
+            responses: new_responses(group, first_number),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
         });
     };
@@ -70,7 +81,7 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
     // A table of numbers stays when no route leads to the group any more: answers are still due.
-    let responses = old.responses.clone().or_else(|| new_responses(group));
+    let responses = old.responses.clone().or_else(|| new_responses(group, first_number));
     let as_it_was = !outgrown && responses.is_some() == old.responses.is_some();
     if as_it_was {
         return old.clone();
@@ -79,18 +90,18 @@ fn group_state(staying: Option<&Arc<GroupShared>>, group: &Group, shards: usize)
 }
 
 /// The numbers of a group that answers under a header whose answers are matched by number.
-fn new_responses(group: &Group) -> Option<Arc<ResponseTable>> {
+fn new_responses(group: &Group, first_number: fn() -> u16) -> Option<Arc<ResponseTable>> {
     let Ways::Tpdu(ways) = &group.ways else { return None };
     if !group.answers {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, anywhere())))
+    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, first_number())))
 }
 
 /// A number to begin near. Without memory of the previous run a random start makes it unlikely that
 /// an old answer meets a new request.
-fn anywhere() -> u16 {
+pub fn anywhere() -> u16 {
     // The standard library seeds this from the system's randomness.
     (RandomState::new().hash_one(0u8) & 0xffff) as u16
 }
