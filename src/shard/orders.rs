@@ -171,10 +171,8 @@ impl<R: Ring> Shard<R> {
                 }
             }
             Command::Enable { line } => {
-                if let Place::Here(slot) = self.switch.place(line)
-                    && self.switch.lines[slot as usize].phase == Phase::Disabled
-                {
-                    self.open(slot);
+                if let Place::Here(slot) = self.switch.place(line) {
+                    self.enable(slot);
                 }
             }
         }
@@ -196,6 +194,18 @@ impl<R: Ring> Shard<R> {
             }
         }
         self.schedule(slot);
+    }
+
+    /// In service again. A line that still drains is opened once it has: the order must not get lost.
+    fn enable(&mut self, slot: u32) {
+        let line = &mut self.switch.lines[slot as usize];
+        match line.phase {
+            Phase::Disabled => self.open(slot),
+            Phase::Draining(drain) if drain.then == After::Disabled => {
+                line.phase = Phase::Draining(Drain { then: After::Open, ..drain });
+            }
+            _ => {}
+        }
     }
 
     fn take_listener(&mut self, line: crate::ids::LineId, listener: Arc<Listener>) {
