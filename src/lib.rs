@@ -6,6 +6,7 @@
 
 pub mod ids;
 pub mod limits;
+pub mod plant;
 pub mod prefetch;
 pub mod reason;
 pub mod time;

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("reason", &[]),
     ("prefetch", &[]),
+    ("plant", &[]),
     ("frame", &[]),
     ("message", &[]),
     ("config", &["frame", "message"]),
@@ -46,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const EVERYTHING: &str = "*";
 
 /// The words of the product, free for all.
-const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch"];
+const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch", "plant"];
 
 /// Foreign interfaces and the beginnings of the only paths that may name them. A played member has
 /// sockets of its own: the witness shares nothing with the accused.

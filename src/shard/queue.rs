@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::frame::Prefix;
 use crate::limits::{CHUNK_BYTES, SEGMENTS_MAX, SEND_BYTES_MAX, SMALL_CHUNK_BYTES};
+use crate::plant::{Plant, planted};
 use crate::ring::buffers::Size;
 use crate::ring::{BufferId, Chunk, Chunks, Received, Segment};
 use crate::switch::step::Cut;
@@ -208,6 +209,9 @@ impl Queue {
                     *start += step as u32;
                     left -= step;
                     if start < end {
+                        if planted(Plant::WrongByte) && *start > 0 {
+                            (*start, *end) = (*start - 1, *end - 1);
+                        }
                         break;
                     }
                     chunks.give(*chunk);

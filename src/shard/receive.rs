@@ -4,6 +4,7 @@ use super::Shard;
 use super::connection::{CREDIT_MAX, Inlet};
 use super::deliver::{Bytes, Fed, Stop};
 use crate::ids::GroupId;
+use crate::plant::{Plant, planted};
 use crate::reason::{Closed, Malformed};
 use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Region, Ring};
@@ -40,7 +41,9 @@ impl<R: Ring> Shard<R> {
                 // The limit, a full completion queue, the last buffer: whatever it was, arm again.
                 let connection = &mut self.connections[index as usize];
                 connection.credit = (connection.credit * 2).min(CREDIT_MAX);
-                self.arm(index);
+                if !planted(Plant::NotArmedAgain) {
+                    self.arm(index);
+                }
             }
             n if -n == libc::ENOBUFS => self.arm(index),
             n if -n == libc::ECANCELED || -n == libc::EINTR || -n == libc::EAGAIN => self.arm(index),

@@ -19,6 +19,7 @@ use super::model::MAIN_GROUP;
 use super::plan::{Group, Line, Member, Plan};
 use crate::ids::{GroupId, MemberId};
 use crate::message::station::StationId;
+use crate::plant::{Plant, planted};
 use crate::time::Instant;
 use numbers::{LineIdentity, Numbers, Seat};
 use seating::Seating;
@@ -49,7 +50,8 @@ pub fn build(configuration: &Configuration, previous: Option<&Built>, now: Insta
         groups: plan_groups(configuration, &groups, &seats, &routes, running),
         stations: stations(configuration, &groups),
     };
-    let until = now + numbers::resting_span(running.into_iter().chain([&plan]));
+    let resting_span = numbers::resting_span(running.into_iter().chain([&plan]));
+    let until = if planted(Plant::NumberUsedAtOnce) { now } else { now + resting_span };
     let allocation = resting.replaced(running, &plan, until);
     Ok(Built { plan: Arc::new(plan), allocation })
 }

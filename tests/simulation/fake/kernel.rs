@@ -120,6 +120,8 @@ pub struct Kernel {
     /// Somebody has ended the wait since the last enter.
     pub woken: Arc<AtomicBool>,
     in_flight: BTreeMap<i32, u32>,
+    /// The last operation that was begun on each open socket.
+    last: BTreeMap<i32, Token>,
 }
 
 impl Kernel {
@@ -131,10 +133,12 @@ impl Kernel {
             wish: None,
             woken: Arc::default(),
             in_flight: BTreeMap::new(),
+            last: BTreeMap::new(),
         }
     }
 
-    pub fn begin(&mut self, socket: Socket) {
+    pub fn begin(&mut self, token: Token, socket: Socket) {
+        self.last.insert(socket.0, token);
         *self.in_flight.entry(socket.0).or_default() += 1;
     }
 
@@ -144,6 +148,11 @@ impl Kernel {
         if *count == 0 {
             self.in_flight.remove(&socket.0);
         }
+    }
+
+    /// The socket is closed. The token of its last operation, if it had one.
+    pub fn forget(&mut self, socket: Socket) -> Option<Token> {
+        self.last.remove(&socket.0)
     }
 
     /// Operations on the socket of which the last completion has not been handed out.

@@ -3,14 +3,21 @@
 //! A shard turns only when the kernel would end its wait: a wake-up that the code forgot is a shard that sleeps on.
 //! While it waits its bed says so, as it does while a thread waits in the kernel.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
-use ringswitch::config::plan::{Plan, Side};
+use ringswitch::config::Built;
+use ringswitch::config::plan::Plan;
+use ringswitch::control::listeners::listening;
+use ringswitch::control::publisher::Publisher;
+use ringswitch::control::source::Fault;
 use ringswitch::ids::{LineId, ShardId};
+use ringswitch::metrics::KnownLines;
 use ringswitch::reason::{Closed, Drop};
-use ringswitch::ring::{Ring, Wait};
+use ringswitch::ring::{Listener, Ring, Socket, Wait};
 use ringswitch::shard::thread::posts;
 use ringswitch::shard::{Shard, Turn};
 use ringswitch::shared::counters::{Hot, LineCounters};
@@ -19,11 +26,16 @@ use ringswitch::shared::published::{LineShared, World};
 use ringswitch::shared::status::LineState;
 use ringswitch::time::{Instant, Span};
 
-use super::opening;
+use super::opening::{self, FILE};
 use crate::fake::{self, Conditions, FakeRing, Peer};
 
 /// Turns at one instant after which a shard is said to be busy with nothing.
 const TURNS_AT_ONCE_MAX: u64 = 20_000;
+
+/// Looks at everything after every step: a turn of a shard, a moment that passed.
+pub trait Witness {
+    fn look(&mut self);
+}
 
 pub struct Stage {
     pub kernel: fake::World,
@@ -34,6 +46,12 @@ pub struct Stage {
     pub turns: u64,
     /// Every change of a line's state, as the log would show it.
     pub events: Vec<Event>,
+    publisher: Publisher,
+    built: Built,
+    known: KnownLines,
+    /// Listening sockets, and who of the switch still holds them.
+    ears: Vec<(Socket, Weak<Listener>)>,
+    witness: Option<Rc<RefCell<dyn Witness>>>,
 }
 
 pub fn address(port: u16) -> SocketAddr {
@@ -59,22 +77,83 @@ impl Stage {
 
     /// The same with rings of the caller's making.
     pub fn over(text: &str, seed: u64, kernel: fake::World, mut ring: impl FnMut(&fake::World) -> FakeRing) -> Self {
-        let plan = opening::plan(text);
-        let world = opening::world(plan.clone());
+        let built = opening::built(text, None, kernel.now()).unwrap_or_else(|faults| panic!("{faults}"));
+        let (plan, mut known) = (built.plan.clone(), KnownLines::default());
+        let bind = |address| kernel.bind(address);
+        let publisher = Publisher::first(plan.clone(), &bind, FILE, &mut known, opening::first_number);
+        let publisher = publisher.expect("free addresses");
+        let world = publisher.world().clone();
         let posts = posts(usize::from(plan.settings.shards));
         let shards: Vec<_> = posts
             .into_iter()
             .enumerate()
             .map(|(at, post)| Shard::new(ShardId(at as u16), ring(&kernel), world.clone(), post, seed + at as u64))
             .collect();
-        for line in plan.lines.iter().flatten() {
-            if let Side::Listen(address) = line.side {
-                let listener = Arc::new(kernel.bind(address).expect("a free address"));
-                world.inbox.commands[line.shard.index()].push(Command::Listen { line: line.id, listener });
+        let stopped = vec![false; shards.len()];
+        let (turns, events, ears, witness) = (0, Vec::new(), Vec::new(), None);
+        let mut stage =
+            Self { kernel, world, plan, shards, stopped, turns, events, publisher, built, known, ears, witness };
+        stage.note_ears();
+        stage
+    }
+
+    /// From now on `witness` looks after every step.
+    pub fn watched_by(&mut self, witness: Rc<RefCell<dyn Witness>>) {
+        self.witness = Some(witness);
+    }
+
+    fn look(&self) {
+        if let Some(witness) = &self.witness {
+            witness.borrow_mut().look();
+        }
+    }
+
+    /// Takes another configuration, as the control thread does; the shards apply it when they turn.
+    ///
+    /// # Errors
+    /// Why it is refused; then nothing has changed.
+    pub fn reload(&mut self, text: &str) -> Result<(), String> {
+        let built = opening::built(text, Some(&self.built), self.now())?;
+        let refused = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        Publisher::possible(&self.plan, &built.plan, FILE).map_err(refused)?;
+        let (kernel, bound) = (self.kernel.clone(), RefCell::new(Vec::new()));
+        let bind = |address| {
+            let listener = kernel.bind(address)?;
+            bound.borrow_mut().push(listener.socket);
+            Ok(listener)
+        };
+        let published = self.publisher.publish(built.plan.clone(), &bind, FILE, &mut self.known);
+        if published.is_err() {
+            // What was bound for the plan is let go of, which closes it.
+            bound.take().into_iter().for_each(|socket| self.kernel.unlisten(socket));
+        }
+        published.map_err(refused)?;
+        self.plan = built.plan.clone();
+        self.built = built;
+        self.note_ears();
+        self.shards.iter().for_each(|shard| shard.ring().waker().wake());
+        Ok(())
+    }
+
+    fn note_ears(&mut self) {
+        for (_, address) in listening(&self.plan) {
+            let listener = self.publisher.listeners().get(address).expect("every listener of the plan is open");
+            if self.ears.iter().all(|(socket, _)| *socket != listener.socket) {
+                self.ears.push((listener.socket, Arc::downgrade(listener)));
             }
         }
-        let stopped = vec![false; shards.len()];
-        Self { kernel, world, plan, shards, stopped, turns: 0, events: Vec::new() }
+    }
+
+    /// Closes the listening sockets that nobody holds any more, as dropping a descriptor does.
+    fn close_ears(&mut self) {
+        let Self { kernel, ears, .. } = self;
+        ears.retain(|(socket, held)| {
+            let open = held.strong_count() > 0;
+            if !open {
+                kernel.unlisten(*socket);
+            }
+            open
+        });
     }
 
     pub fn now(&self) -> Instant {
@@ -100,6 +179,7 @@ impl Stage {
         while let Some(event) = self.world.inbox.events.pop() {
             self.events.push(event);
         }
+        self.look();
     }
 
     /// Turns until every shard waits, without a moment passing. Who goes first is chance.
@@ -108,6 +188,8 @@ impl Stage {
         loop {
             let mut due: Vec<usize> = (0..self.shards.len()).filter(|at| self.is_due(*at)).collect();
             if due.is_empty() {
+                self.publisher.tidy();
+                self.close_ears();
                 return self.assert_nobody_oversleeps();
             }
             if due.len() > 1 {
@@ -132,9 +214,11 @@ impl Stage {
     pub fn run_until(&mut self, until: Instant) {
         self.settle();
         while self.kernel.jump(until) {
+            self.look();
             self.settle();
         }
         self.settle();
+        self.look();
     }
 
     pub fn pass(&mut self, span: Span) {

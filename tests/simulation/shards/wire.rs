@@ -41,15 +41,20 @@ impl Lengths {
         }
     }
 
-    /// Takes the first whole frame out of `bytes`.
-    pub fn take(self, bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
-        let (head, length) = match self {
+    /// Bytes of the length at the front of `bytes`, and what it says, once it is there.
+    pub fn length(self, bytes: &[u8]) -> Option<(usize, usize)> {
+        Some(match self {
             Self::Binary => (2, usize::from(u16::from_be_bytes(*bytes.first_chunk()?))),
             Self::Digits => {
                 let head: &[u8; 4] = bytes.first_chunk()?;
                 (4, std::str::from_utf8(head).expect("digits").parse().expect("digits"))
             }
-        };
+        })
+    }
+
+    /// Takes the first whole frame out of `bytes`.
+    pub fn take(self, bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+        let (head, length) = self.length(bytes)?;
         if bytes.len() < head + length {
             return None;
         }
