@@ -45,10 +45,26 @@ impl<R: Ring> Shard<R> {
                 LineChange::Recheck(slot) => self.recheck(slot),
             }
         }
+        self.let_go_of_listeners();
         for (line, listener) in std::mem::take(&mut self.early) {
             self.take_listener(line, listener);
         }
         self.nudged = true;
+    }
+
+    /// A line that still drained for the plan before may have been given a listener that this plan
+    /// has no use for: held on to, its port would stay taken.
+    fn let_go_of_listeners(&mut self) {
+        if self.switch.stopping {
+            return;
+        }
+        for slot in 0..self.wires.len() as u32 {
+            let Some(listener) = &self.wires[slot as usize].listener else { continue };
+            let planned = self.switch.plan.line(self.switch.lines[slot as usize].plan.id);
+            if !planned.is_some_and(|planned| planned.listens_at(listener.local)) {
+                self.stop_listening(slot);
+            }
+        }
     }
 
     /// A line begins: it listens, or connects at once.
@@ -198,11 +214,14 @@ impl<R: Ring> Shard<R> {
 
     /// In service again. A line that still drains is opened once it has: the order must not get lost.
     fn enable(&mut self, slot: u32) {
-        let line = &mut self.switch.lines[slot as usize];
-        match line.phase {
-            Phase::Disabled => self.open(slot),
+        match self.switch.lines[slot as usize].phase {
+            Phase::Disabled => {
+                // A plan that came while the line still drained out of service was left for now.
+                self.replan_disabled(slot);
+                self.open(slot);
+            }
             Phase::Draining(drain) if drain.then == After::Disabled => {
-                line.phase = Phase::Draining(Drain { then: After::Open, ..drain });
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Open, ..drain });
             }
             _ => {}
         }

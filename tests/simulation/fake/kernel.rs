@@ -119,6 +119,8 @@ pub struct Kernel {
     pub wish: Option<Wish>,
     /// Somebody has ended the wait since the last enter.
     pub woken: Arc<AtomicBool>,
+    /// Its thread has ended: nobody enters the ring any more.
+    pub retired: bool,
     in_flight: BTreeMap<i32, u32>,
     /// The last operation that was begun on each open socket.
     last: BTreeMap<i32, Token>,
@@ -132,6 +134,7 @@ impl Kernel {
             buffers: Buffers::new(receive_buffers),
             wish: None,
             woken: Arc::default(),
+            retired: false,
             in_flight: BTreeMap::new(),
             last: BTreeMap::new(),
         }
@@ -178,6 +181,9 @@ impl Kernel {
 
     /// When an enter brings something, if nothing happens before.
     pub fn next_event(&self) -> Option<Instant> {
+        if self.retired {
+            return None;
+        }
         let deadline = self.wish.map(|wish| wish.deadline).filter(|deadline| *deadline != Instant::NEVER);
         self.posted.iter().map(|posted| posted.due).chain(deadline).min()
     }

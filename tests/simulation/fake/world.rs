@@ -198,6 +198,11 @@ impl World {
         self.with(|state| state.kernels[shard.index()].in_flight(socket))
     }
 
+    /// The thread of a ring's shard has ended.
+    pub fn retire(&self, shard: ShardId) {
+        self.with(|state| state.kernels[shard.index()].retired = true);
+    }
+
     /// Descriptors that rings have open: at the end of a test, as many as at its start.
     pub fn sockets_open(&self) -> usize {
         self.network(|network| network.sockets_open)

@@ -14,7 +14,7 @@ pub const NO_NII: u16 = 0x0777;
 /// A station that nobody has.
 pub const NO_STATION: &str = "99999999";
 
-/// Ports of a member's lines begin here, a hundred apart.
+/// Ports of members begin here, four hundred apart: a reload may move a line by some.
 const FIRST_PORT: u16 = 7000;
 
 struct Drawing<'a> {
@@ -160,7 +160,7 @@ impl Drawing<'_> {
         let backup = !simplex && count > 1 && self.random.chance(40);
         let line = |at_line: usize| Line {
             name: format!("{name}-{at_line}"),
-            port: FIRST_PORT + (at * 100 + at_line) as u16,
+            port: FIRST_PORT + (at * 400 + at_line) as u16,
             connects,
             flow: match (simplex, at_line % 2) {
                 (false, _) => Flow::Duplex,

@@ -24,7 +24,7 @@ use play::{Drawn, play};
 use shrink::{Failure, attempt, attempt_steps, shrunk};
 
 /// Seeds of every run of the tests.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 1_000;
 
 /// Threads that play seeds: each seed is a world of its own.
 const THREADS: usize = 2;

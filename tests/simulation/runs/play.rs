@@ -131,12 +131,20 @@ impl Run {
         for _ in 0..200 {
             self.begin_all();
             self.pass(20_000);
-            let present = |player: &&Player| self.cast.line_present(player.key.0, player.key.1);
-            if self.players.iter().filter(present).all(Player::is_up) {
+            if self.down().is_empty() {
                 return;
             }
         }
-        panic!("the lines do not come up");
+        panic!("the lines do not come up: {:?}", self.down());
+    }
+
+    /// Lines that should have a connection and have none.
+    fn down(&self) -> Vec<String> {
+        let cast = &self.cast;
+        let wanted = |player: &&Player| cast.line_present(player.key.0, player.key.1) && player.is_allowed(cast);
+        let down = self.players.iter().filter(wanted).filter(|player| !player.is_up());
+        let name = |player: &Player| cast.members[player.key.0].lines[player.key.1].name.clone();
+        down.map(|player| format!("{} {:?}", name(player), self.stage.state(&name(player)))).collect()
     }
 
     /// Lets time go by; members who have nothing to say say so.
@@ -483,10 +491,20 @@ impl Run {
         if next == self.cast {
             return;
         }
-        let taken = self.stage.reload(&next.text());
+        // A port that the switch has just stopped to listen on is free a moment later.
+        let mut taken = self.stage.reload(&next.text());
+        for _ in 0..100 {
+            if taken.as_ref().err().is_some_and(|why| why.contains("in use")) {
+                self.pass(20_000);
+                taken = self.stage.reload(&next.text());
+            }
+        }
         match taken {
             Ok(()) => {
                 self.model.borrow_mut().reloaded(&next);
+                if self.log {
+                    println!("{}", next.text());
+                }
                 self.cast = next;
             }
             // Numbers rest for minutes.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::cast::{Cast, Flow, Header, STRANGER};
+use super::cast::{Cast, Flow, HOME, Header, STRANGER};
 use super::message::{Id, Told, told};
 use super::model::Model;
 use crate::fake::{self, Peer, PeerState, Random, Server};
@@ -73,6 +73,12 @@ impl Player {
 
     pub fn is_up(&self) -> bool {
         self.peer.as_ref().is_some_and(|peer| peer.state() == PeerState::Connected)
+    }
+
+    /// Whether the switch lets it connect.
+    pub fn is_allowed(&self, cast: &Cast) -> bool {
+        let member = &cast.members[self.key.0];
+        member.second_address || self.home == HOME || member.lines[self.key.1].connects
     }
 
     pub fn can_send(&self) -> bool {

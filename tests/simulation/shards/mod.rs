@@ -9,4 +9,5 @@ mod answers;
 mod both_rings;
 mod connecting;
 mod queues;
+mod reloading;
 mod silence;

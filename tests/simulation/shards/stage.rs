@@ -17,7 +17,7 @@ use ringswitch::control::source::Fault;
 use ringswitch::ids::{LineId, ShardId};
 use ringswitch::metrics::KnownLines;
 use ringswitch::reason::{Closed, Drop};
-use ringswitch::ring::{Listener, Ring, Socket, Wait};
+use ringswitch::ring::{Listener, Ring, Socket};
 use ringswitch::shard::thread::posts;
 use ringswitch::shard::{Shard, Turn};
 use ringswitch::shared::counters::{Hot, LineCounters};
@@ -170,10 +170,9 @@ impl Stage {
         self.world.beds[at].sleeper.get_up();
         self.stopped[at] = self.shards[at].turn() == Turn::Stopped;
         if self.stopped[at] {
-            // Its thread has ended: nobody waits in its ring.
-            self.shards[at].ring_mut().enter(Wait::No, &mut Vec::new());
+            self.kernel.retire(ShardId(at as u16));
         }
-        if self.kernel.wish(ShardId(at as u16)).is_some() {
+        if !self.stopped[at] && self.kernel.wish(ShardId(at as u16)).is_some() {
             self.world.beds[at].sleeper.lie_down();
         }
         while let Some(event) = self.world.inbox.events.pop() {

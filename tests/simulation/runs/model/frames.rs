@@ -354,6 +354,16 @@ impl Model {
         self.counts.rejected += 1;
     }
 
+    /// What was begun on a connection that breaks goes nowhere, answers excepted.
+    pub(super) fn excuse_begun(&mut self, socket: Socket) {
+        if let Some(Current::Message(id)) = self.wires[&socket].current {
+            let message = self.messages.get_mut(&id).expect("it was known when it began");
+            if !matches!(message.kind, Kind::Answer { .. }) {
+                message.excused.get_or_insert("it was begun on a line that broke");
+            }
+        }
+    }
+
     /// The connection is over: a frame of which a part was given stays a part.
     pub(super) fn settle_partial(&mut self, socket: Socket) {
         let wire = self.wires.get_mut(&socket).expect("the caller looked");

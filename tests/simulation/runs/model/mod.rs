@@ -415,7 +415,8 @@ impl Model {
     pub fn rests(&mut self) {
         self.counts.excused = self.messages.values().filter(|of| of.excused.is_some() && !of.done).count() as u64;
         self.look();
-        let faults = self.books.faults_at_rest(&self.messages, &self.wires);
+        let stayed = |key: Key| self.casts.iter().all(|(_, cast)| cast.line_present(key.0, key.1));
+        let faults = self.books.faults_at_rest(&self.messages, &self.wires, stayed);
         faults.into_iter().for_each(|fault| self.fault(fault));
     }
 }

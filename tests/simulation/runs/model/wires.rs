@@ -129,6 +129,7 @@ impl Model {
             self.fault(format!("a connection of {} is ended without a reason", self.name(key)));
         }
         self.changed(key.0);
+        self.excuse_begun(socket);
     }
 
     fn finished(&mut self, socket: Socket) {
@@ -157,6 +158,7 @@ impl Model {
             self.fault(format!("a connection of {} is {what} without a reason", self.name(key)));
         }
         self.changed(key.0);
+        self.excuse_begun(socket);
         self.settle_partial(socket);
     }
 
