@@ -39,11 +39,13 @@ impl Drawn {
         let first = Cast::draw(&mut random);
         let mut casts = vec![first.clone()];
         casts.extend(first.variants(&mut random));
+        let narrow = random.chance(40);
         let conditions = Conditions {
             latency: Span::from_micros(random.below(300)),
             jitter: Span::from_micros(random.below(200)),
-            send_buffer: 2_000 + random.below(60_000) as usize,
-            window: 2_000 + random.below(60_000) as usize,
+            // Where sockets hold little, queues form inside, and frames are given in parts.
+            send_buffer: if narrow { 200 + random.below(1_500) } else { 2_000 + random.below(60_000) } as usize,
+            window: if narrow { 200 + random.below(1_500) } else { 2_000 + random.below(60_000) } as usize,
             ..Conditions::default()
         };
         let faults = Faults::swarm(&mut random);

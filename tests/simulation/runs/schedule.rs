@@ -150,7 +150,7 @@ impl Swarm {
             operator: some(25, 5),
             reloads: some(35, 6),
             freezes: some(20, 2),
-            long_pauses: some(40, 4) as u8,
+            long_pauses: some(50, 10) as u8,
             bursts: some(60, 30) as u8,
         }
     }
