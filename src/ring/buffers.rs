@@ -64,7 +64,7 @@ pub struct Received {
 impl Received {
     /// `count` buffers of `limits::RECEIVE_BUFFER_BYTES`.
     pub fn new(count: u16) -> io::Result<Self> {
-        Ok(Self { memory: Mapping::new(usize::from(count) * limits::RECEIVE_BUFFER_BYTES)?, count })
+        Ok(Self { memory: Mapping::huge(usize::from(count) * limits::RECEIVE_BUFFER_BYTES)?, count })
     }
 
     pub const fn count(&self) -> u16 {

@@ -34,9 +34,10 @@ const SMALL_STRIDE: usize = SMALL_CHUNK_BYTES + CACHE_LINE;
 /// Distance between blocks, for the same reason an odd number of cache lines: they go through all sets of the caches.
 const STRIDE: usize = PARTS as usize * SMALL_STRIDE + CACHE_LINE;
 
-/// Blocks that are in memory from the start.
-const WORKING_SET: usize = 16;
+/// Blocks that are in memory from the start: what one huge page has room for.
+const WORKING_SET: usize = 31;
 
+const _: () = assert!(WORKING_SET * STRIDE <= 2 * 1024 * 1024);
 const _: () = assert!(STRIDE >= CHUNK_BYTES && (STRIDE / CACHE_LINE) % 2 == 1 && STRIDE.is_multiple_of(CACHE_LINE));
 
 type Block = u32;
@@ -66,7 +67,7 @@ impl Chunks {
         let small = blocks * PARTS as usize;
         assert!(small < LARGE as usize, "more chunks than can be numbered");
         Ok(Self {
-            memory: Mapping::new(blocks * STRIDE)?,
+            memory: Mapping::huge(blocks * STRIDE)?,
             blocks: blocks as u32,
             fresh: 0,
             free_large: Vec::with_capacity(blocks),
