@@ -40,25 +40,18 @@ pub const fn planted(_: Plant) -> bool {
 }
 
 #[cfg(ringswitch_plant)]
-pub use built_in::{plant, planted};
+thread_local! {
+    /// Of the shards that this thread plays.
+    static PLANTED: std::cell::Cell<Option<Plant>> = const { std::cell::Cell::new(None) };
+}
+
+/// From now on this thread's shards have that fault, or none.
+#[cfg(ringswitch_plant)]
+pub fn plant(fault: Option<Plant>) {
+    PLANTED.set(fault);
+}
 
 #[cfg(ringswitch_plant)]
-mod built_in {
-    use std::cell::Cell;
-
-    use super::Plant;
-
-    thread_local! {
-        /// Of the shards that this thread plays.
-        static PLANTED: Cell<Option<Plant>> = const { Cell::new(None) };
-    }
-
-    /// From now on this thread's shards have that fault, or none.
-    pub fn plant(fault: Option<Plant>) {
-        PLANTED.set(fault);
-    }
-
-    pub fn planted(fault: Plant) -> bool {
-        PLANTED.get() == Some(fault)
-    }
+pub fn planted(fault: Plant) -> bool {
+    PLANTED.get() == Some(fault)
 }

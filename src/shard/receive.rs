@@ -94,8 +94,7 @@ impl<R: Ring> Shard<R> {
         }
         if self.is_paused(slot) || self.stalls_itself(slot) {
             self.stash(index, region, taken);
-            let own = self.switch.lines[slot as usize].plan.group;
-            return self.pause(slot, own);
+            return self.pause_for_its_answers(slot);
         }
         let fed = self.feed_region(slot, region, taken);
         self.stash(index, region, taken + fed.consumed as u32);
@@ -217,24 +216,33 @@ impl<R: Ring> Shard<R> {
         }
     }
 
-    /// Stops reading the line until the group takes bytes again.
+    /// Stops reading the line until the full group takes bytes again. A station may feed its own.
     pub(super) fn pause(&mut self, slot: u32, on: GroupId) {
-        let now = self.switch.now;
+        let pause_within = self.switch.lines[slot as usize].plan.timers.pause_within;
+        let limited = self.switch.has_several_destinations(slot);
+        self.pause_until(slot, on, if limited { self.switch.now + pause_within } else { Instant::NEVER });
+    }
+
+    /// Stops reading the line until its own group takes its answers.
+    fn pause_for_its_answers(&mut self, slot: u32) {
+        if self.is_paused(slot) {
+            return;
+        }
         let own = self.switch.lines[slot as usize].plan.group;
-        let limited = on != own && self.switch.has_several_destinations(slot);
+        self.pause_until(slot, own, Instant::NEVER);
+        self.switch.group(own).shared.table.wait(self.id);
+        // Answers that were taken before the registration wake nobody.
+        self.nudged |= !self.stalls_itself(slot);
+    }
+
+    fn pause_until(&mut self, slot: u32, on: GroupId, until: Instant) {
+        let now = self.switch.now;
         let line = &mut self.switch.lines[slot as usize];
         if line.pause.is_some() {
             return;
         }
-        let until = if limited { now + line.plan.timers.pause_within } else { Instant::NEVER };
         line.pause = Some(Pause { on, since: now, until });
         self.paused.push(slot);
-        if on == own {
-            self.switch.group(own).shared.table.wait(self.id);
-            if !self.switch.group(own).takes_no_answers() {
-                self.nudged = true;
-            }
-        }
         self.schedule(slot);
     }
 

@@ -91,9 +91,11 @@ fn a_line_planned_anew_while_it_drains_out_of_service_comes_back_as_planned() {
     assert_eq!(stage.state("issuer-2"), LineState::Disabled);
     order(&mut stage, "issuer-2", |line| Command::Enable { line });
     let (first, second) = (stage.connect(7101), stage.connect(7102));
+    // At one instant: one after the other would all be put to the line of the same shard.
     for _ in 0..10 {
-        ask(&mut stage, &nac);
+        stage.send(&nac, &binary(&tpdu(3, 0x4711, b"a request")));
     }
+    stage.pass(Span::from_millis(150));
     assert_eq!((answers(&first).len(), answers(&second).len()), (10, 0), "a backup line, and the trunk is up");
 }
 

@@ -196,8 +196,28 @@ impl Stage {
                 due.rotate_left(first);
             }
             due.into_iter().for_each(|at| self.turn(at));
-            assert!(self.turns - before < TURNS_AT_ONCE_MAX, "a shard turns and turns at {:?}", self.now());
+            assert!(
+                self.turns - before < TURNS_AT_ONCE_MAX,
+                "a shard turns and turns at {:?}{}",
+                self.now(),
+                self.awake()
+            );
         }
+    }
+
+    /// What keeps the shards awake.
+    fn awake(&self) -> String {
+        let of = |(at, shard): (usize, &Shard<FakeRing>)| {
+            let (id, bed) = (ShardId(at as u16), &self.world.beds[at]);
+            format!(
+                "; {at}: due {}, waits {:?}, mail {}, nudged {}",
+                self.is_due(at),
+                self.kernel.wish(id),
+                shard.has_mail(),
+                bed.is_nudged()
+            )
+        };
+        self.shards.iter().enumerate().map(of).collect()
     }
 
     /// Its sign of life each second would hide a wake-up that was forgotten.
@@ -317,4 +337,14 @@ pub fn fates(counters: &LineCounters) -> u64 {
 pub fn drops(counters: &LineCounters) -> Vec<(Drop, u64)> {
     let of = |reason: &Drop| (*reason, counters.dropped(*reason));
     Drop::ALL.iter().map(of).filter(|(_, count)| *count > 0).collect()
+}
+
+impl std::ops::Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var("LOOK").is_ok() {
+            for shard in &self.shards {
+                println!("SWITCH {:#?}", shard.switch());
+            }
+        }
+    }
 }

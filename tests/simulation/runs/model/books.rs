@@ -88,6 +88,15 @@ impl Books {
         self.shared.shards.iter().map(|shard| shard.memory.load(Relaxed)).max().unwrap_or(0)
     }
 
+    /// What the switch says it dropped, by line.
+    pub fn dropped(&self) -> String {
+        let of = |account: &Account| {
+            let dropped = drops(&account.line.as_ref()?.counters);
+            (!dropped.is_empty()).then(|| format!("  {} dropped {dropped:?}\n", account.name))
+        };
+        self.accounts.iter().filter_map(of).collect()
+    }
+
     /// What is wrong between two turns.
     pub fn fault(&self) -> Option<String> {
         let shards = &self.shared.shards;

@@ -285,7 +285,13 @@ impl Model {
         let mut asked = std::mem::take(&mut self.health.members[host].asked);
         asked.insert(id);
         if asked.len() as u64 > most {
-            let waits = |of: &Id| !self.is_answered(*of) && self.deadline(*of).is_none_or(|deadline| now < deadline);
+            let waits = |of: &Id| {
+                // What broke off in the middle is settled, and its number rests.
+                let broke = |begun: &Begun| !begun.done && self.wires[&begun.wire].abandoned.is_some();
+                !self.is_answered(*of)
+                    && self.deadline(*of).is_none_or(|deadline| now < deadline)
+                    && !self.messages[of].begun.iter().any(broke)
+            };
             asked.retain(waits);
             if asked.len() as u64 > most {
                 self.fault(format!("{what}: {} requests wait, {most} may", asked.len()));

@@ -238,7 +238,7 @@ impl Model {
             let name = &self.casts[0].1.members[at].name;
             let _ = writeln!(text, "  {name}: disturbed {disturbed} changed {changed} dead {}", ago(member.dead_since));
         }
-        text
+        text + &self.books.dropped()
     }
 
     /// What became of a message.
@@ -370,6 +370,9 @@ impl Model {
                 wire.told.get_or_insert((now, "no longer allowed"));
             }
         }
+        // A host that comes back later begins with numbers of its own.
+        let gone = (0..cast.members.len()).filter(|member| !cast.member_present(*member));
+        gone.for_each(|member| self.health.members[member].asked.clear());
         self.casts.push((now, Rc::new(cast.clone())));
         self.counts.reloads += 1;
         (0..cast.members.len()).for_each(|member| self.changed(member));
