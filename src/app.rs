@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use crate::config::Host;
 use crate::control::admin::socket::{self, Socket};
 use crate::control::configured::Configured;
+use crate::control::kept::{Folder, Keeper, Unusable};
 use crate::control::listeners::Bind;
 use crate::control::log::Log;
 use crate::control::reload::publish_first;
@@ -59,6 +60,21 @@ fn patient_bind() -> impl Fn(SocketAddr) -> io::Result<Listener> {
             }
         }
     }
+}
+
+/// What the last run kept. A switch that was killed may hold the folder for a moment longer.
+fn keeper_of(state: &Path) -> Result<Arc<Keeper>, String> {
+    let mut pauses = PORTS_WITHIN.as_millis() / PORTS_LOOK.as_millis();
+    let folder = loop {
+        match Folder::take(state) {
+            Err(Unusable::InUse { .. }) if pauses > 0 => {
+                pauses -= 1;
+                thread::sleep(PORTS_LOOK);
+            }
+            settled => break settled,
+        }
+    };
+    folder.and_then(Keeper::open).map(Arc::new).map_err(|unusable| unusable.to_string())
 }
 
 const PORTS_WITHIN: Duration = Duration::from_secs(2);
@@ -105,12 +121,13 @@ impl Started {
             Manner::Embedded { .. } => None,
         };
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let keeper = plan.settings.state.as_deref().map(keeper_of).transpose().map_err(of_host)?;
         let admin = socket::bind(&plan.settings.admin).map_err(of_host)?;
         // Whatever the kernel refuses, it refuses before a port is bound.
         let rings = Prepared::new(&plan.settings).map_err(|refused| of_host(refused.to_string()))?;
         let wakers = rings.wakers();
         let bind: Arc<Bind> = Arc::new(|address| sockets::listen(address, sockets::BACKLOG));
-        let opening = publish_first(plan, &patient_bind(), &file)?;
+        let opening = publish_first(plan, &patient_bind(), &file, keeper)?;
         source.taken();
         let started = rings.start(&opening.world, seed());
         let threads = started.map_err(|error| of_host(format!("the shards cannot start: {error}")))?;

@@ -41,6 +41,14 @@ pub const RUN_FRAMES_MAX: usize = 512;
 /// stalls must not have handed over its whole queue; 256 KiB is past where size stops paying.
 pub const SEND_BYTES_MAX: usize = 256 * 1024;
 
+/// Bytes of answers that gather on a quiet line before it is asked what was acknowledged: nearly a
+/// small chunk, so that a quiet line keeps one and no more.
+pub const LOG_QUIET_BYTES: u64 = 3 * 1024;
+
+/// The same on a line that carries much: the question is shared by many frames, and the chunks that
+/// are kept on all lines still fit a second-level cache.
+pub const LOG_BUSY_BYTES: u64 = 16 * 1024;
+
 /// Bytes of one mailbox between two shards when there are few of them (DATAPLANE section 5).
 pub const MAILBOX_BYTES_MAX: usize = 256 * 1024;
 
@@ -62,6 +70,7 @@ pub const fn mailbox_bytes(shards: usize) -> usize {
     }
 }
 
+const _: () = assert!((LOG_QUIET_BYTES as usize) < SMALL_CHUNK_BYTES && (LOG_BUSY_BYTES as usize) < CHUNK_BYTES);
 const _: () = assert!(RECEIVE_BUFFERS.is_power_of_two());
 const _: () = assert!(CHUNK_BYTES.is_power_of_two() && SMALL_CHUNK_BYTES < CHUNK_BYTES);
 const _: () = assert!(RUN_ONE_FRAME_BYTES_MIN <= RUN_BYTES_MIN);

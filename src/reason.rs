@@ -38,6 +38,8 @@ reasons! {
         Late => "late",
         /// An answer for which nobody waits.
         Unmatched => "unmatched",
+        /// An answer to another request than the one that its number stands for (`guard = true`).
+        Guard => "guard",
         /// The line broke before the frame's last byte was given to the kernel, and no sibling took it.
         LineLost => "line_lost",
         HoldExpired => "hold_expired",
@@ -48,6 +50,12 @@ reasons! {
         TooLarge => "too_large",
         BadHeader => "bad_header",
         ForeignSource => "foreign_source",
+        /// An ISO 8583 message without any of its key fields, or with one that cannot be come to.
+        KeyMissing => "key_missing",
+        /// A request with the key of one that another requester waits for.
+        KeyInUse => "key_in_use",
+        /// A request that came before and still waits (`repeat = "drop"`).
+        Repeat => "repeat",
         Draining => "draining",
         Memory => "memory",
     }
@@ -67,6 +75,23 @@ reasons! {
         Version => "version",
         /// `station_strict`: the header's total length is not that of the frame.
         TotalLength => "total_length",
+    }
+}
+
+reasons! {
+    /// Why an answer that a broken line had taken, and its peer's TCP had not acknowledged, did not
+    /// go out again (`answers_resend_failed_total{reason}`).
+    ResendFailed {
+        /// Its request's deadline had passed.
+        Late => "late",
+        /// No line of the group came up within `hold_answer`.
+        HoldExpired => "hold_expired",
+        /// The requester's group was removed by a reload.
+        RequesterGone => "requester_gone",
+        /// The line that should have carried it broke as well, and it was not whole any more.
+        LineLost => "line_lost",
+        /// Memory had run short: it was not kept, or there was none to queue it again.
+        Memory => "memory",
     }
 }
 
@@ -114,6 +139,8 @@ reasons! {
         Drained => "drained",
         /// `drain_within` passed first.
         DrainTimeout => "drain_timeout",
+        /// Another line of its group broke (`on_line_loss = "reset_group"`).
+        GroupReset => "group_reset",
         /// The network gave up (ETIMEDOUT, EHOSTUNREACH on an established connection).
         Network => "network",
         /// `MC6-5.1`: no answer to the connect request within `connect_within`.
@@ -124,5 +151,43 @@ reasons! {
         ConnectUnreachable => "connect_unreachable",
         /// The connect failed in this host: no free port, no such local address.
         ConnectLocal => "connect_local",
+    }
+}
+
+impl From<Drop> for ResendFailed {
+    /// What ends an answer for good ends one that is sent again.
+    fn from(reason: Drop) -> Self {
+        match reason {
+            Drop::Late | Drop::Expired => Self::Late,
+            Drop::HoldExpired => Self::HoldExpired,
+            Drop::RequesterGone | Drop::NoRoute => Self::RequesterGone,
+            Drop::Memory => Self::Memory,
+            _ => Self::LineLost,
+        }
+    }
+}
+
+impl Closed {
+    /// Whether the line was lost: it was up, and nobody on our side meant it to end.
+    pub const fn is_loss(self) -> bool {
+        match self {
+            Self::Peer
+            | Self::Reset
+            | Self::Silent
+            | Self::Stalled
+            | Self::Partial
+            | Self::LengthDigits
+            | Self::LengthLimit
+            | Self::WrongDirection
+            | Self::Replaced
+            | Self::Network => true,
+            Self::Drained
+            | Self::DrainTimeout
+            | Self::GroupReset
+            | Self::ConnectTimeout
+            | Self::ConnectRefused
+            | Self::ConnectUnreachable
+            | Self::ConnectLocal => false,
+        }
     }
 }

@@ -16,7 +16,7 @@ use ringswitch::shared::atomics::{AtomicU64, Ordering};
 use ringswitch::shared::group_table::{GroupTable, Set};
 use ringswitch::shared::key_table::{KeyTable, Refused};
 use ringswitch::shared::mailbox::{Sleeper, mailbox};
-use ringswitch::shared::response_table::{Claimer, ResponseTable, Waiting};
+use ringswitch::shared::response_table::{Claimer, Held, ResponseTable, Waiting};
 use ringswitch::time::{Instant, Span};
 
 const TICK: u64 = 1 << 14;
@@ -46,6 +46,14 @@ fn claim(table: &ResponseTable, line: u32) -> u16 {
 fn answer(table: &ResponseTable, number: u16) -> Option<Waiting> {
     let (waiting, seen) = table.look(number, at(2)).ok()?;
     table.take(&mut Claimer::default(), number, seen, at(2)).is_ok().then_some(waiting)
+}
+
+/// Takes a request that waits like the one under `first`, as a shard does with the answers of a run.
+fn answer_alike(table: &ResponseTable, first: u16, number: u16, nii: u16) -> Option<u16> {
+    let (_, seen) = table.look(first, at(2)).ok()?;
+    let mut hand = Claimer::default();
+    table.take(&mut hand, first, seen, at(2)).ok()?;
+    table.take_alike(&mut hand, number, nii, seen, at(2))
 }
 
 /// Two hands that contend for the last numbers get different ones.
@@ -83,6 +91,35 @@ fn of_answer_and_deadline_exactly_one_wins() {
         assert!(answered.is_some() != expired.is_some());
         assert_eq!(answered.or(expired.map(|(_, waiting)| waiting)), Some(request(1)));
         assert_eq!(table.pending(), 0);
+    });
+}
+
+/// The second answer of a run and its copy on another shard, while a third claims the number again
+/// for another NII as soon as it is free.
+#[test]
+fn an_answer_of_a_run_takes_a_request_with_its_own_nii_and_only_once() {
+    check(|| {
+        let table = Arc::new(ResponseTable::tiny(3, 3, PENDING, REST)); // two numbers
+        let (first, number) = (claim(&table, 1), claim(&table, 1));
+        let answering = {
+            let table = table.clone();
+            thread::spawn(move || answer_alike(&table, first, number, request(1).nii))
+        };
+        let again = {
+            let table = table.clone();
+            thread::spawn(move || {
+                let asked = Waiting { address: 99, nii: 98, ..request(1) };
+                table.claim(&mut Claimer::default(), asked, at(1)).is_ok()
+            })
+        };
+        let copy = answer(&table, number);
+        let (taken, claimed) = (answering.join().unwrap(), again.join().unwrap());
+        // The copy may have found whoever asked last; the run only whom it was for.
+        assert!(taken.is_none_or(|address| address == request(1).address), "{taken:?}");
+        let mine = usize::from(taken.is_some()) + usize::from(copy == Some(request(1)));
+        let others = copy.is_some_and(|waiting| waiting.nii == 98);
+        assert_eq!(mine, 1, "{taken:?} {copy:?}");
+        assert_eq!(table.pending(), 2 + u32::from(claimed) - 1 - mine as u32 - u32::from(others));
     });
 }
 
@@ -445,5 +482,93 @@ fn of_two_in_different_places_exactly_one_waits() {
         let (mine, others) = (slots.ask(&table, KEY, 2), other.join().unwrap());
         assert!(mine.is_ok() != others.is_ok(), "{mine:?} {others:?}");
         assert_eq!(slots.find(&table, KEY), Some(if mine.is_ok() { 2 } else { 1 }));
+    });
+}
+
+/// A table of one slot that is found by key.
+fn keyed_table() -> Arc<ResponseTable> {
+    let table = ResponseTable::tiny(2, 2, PENDING, REST);
+    table.keep_tags();
+    Arc::new(table)
+}
+
+fn claim_keyed(table: &ResponseTable, line: u32, key: u64) -> Option<u16> {
+    table.claims(&mut Claimer::default(), LineId(line), at(100), at(1)).next_keyed(7, key).ok()
+}
+
+/// As a shard takes an answer: it looks again if what it saw has changed.
+fn answer_keyed(table: &ResponseTable, key: u64) -> Option<Waiting> {
+    loop {
+        let Some(Held::Waits(waiting, seen)) = table.held(1, key, at(2)) else { return None };
+        if table.take_keyed(&mut Claimer::default(), 1, &waiting, seen, at(2)).is_ok() {
+            return Some(waiting);
+        }
+    }
+}
+
+/// As a shard hands on a repeat.
+fn repeat(table: &ResponseTable, line: u32) -> bool {
+    match table.held(1, KEY, at(2)) {
+        Some(Held::Waits(_, seen)) => table.renew(1, seen, LineId(line), at(150), at(2)),
+        _ => false,
+    }
+}
+
+/// A repeat on one shard, the answer on another: it finds who waits, the first copy or the second.
+#[test]
+fn a_repeat_never_hides_a_request_from_its_answer() {
+    check(|| {
+        let table = keyed_table();
+        assert_eq!(claim_keyed(&table, 1, KEY), Some(1));
+        let answering = {
+            let table = table.clone();
+            thread::spawn(move || answer_keyed(&table, KEY))
+        };
+        let repeated = repeat(&table, 2);
+        let answered = answering.join().unwrap().expect("somebody waits all the time");
+        let (line, copies) = if repeated { (2, 2) } else { (1, 1) };
+        assert_eq!((answered.line, answered.address), (LineId(line), copies));
+        assert_eq!(table.pending(), 0);
+    });
+}
+
+/// A repeat on one shard, the first copy's deadline on another: one of the two happens.
+#[test]
+fn a_request_is_repeated_or_times_out() {
+    check(|| {
+        let table = keyed_table();
+        let mut hand = Claimer::default();
+        table.claims(&mut hand, LineId(1), at(100), at(1)).next_keyed(7, KEY).unwrap();
+        let repeating = {
+            let table = table.clone();
+            thread::spawn(move || repeat(&table, 2))
+        };
+        let mut expired = 0;
+        table.sweep(&mut hand, at(100), |_, _| expired += 1);
+        let repeated = repeating.join().unwrap();
+        assert!(repeated != (expired == 1), "{repeated} {expired}");
+        assert_eq!(table.pending(), u32::from(repeated));
+        table.sweep(&mut hand, at(200), |_, waiting| assert_eq!(waiting.line, LineId(2)));
+        assert_eq!(table.pending(), 0);
+    });
+}
+
+/// The slot goes to another key while an answer looks for the first: it takes its own request once,
+/// and the other's never.
+#[test]
+fn a_key_never_takes_another_keys_request() {
+    check(|| {
+        let table = keyed_table();
+        assert_eq!(claim_keyed(&table, 1, KEY), Some(1));
+        let answering = || {
+            let table = table.clone();
+            thread::spawn(move || answer_keyed(&table, KEY))
+        };
+        let answers = [answering(), answering()];
+        let claimed = claim_keyed(&table, 2, KEY + 1).is_some();
+        let taken: Vec<Waiting> = answers.into_iter().filter_map(|answer| answer.join().unwrap()).collect();
+        assert_eq!(taken.iter().map(|waiting| waiting.line).collect::<Vec<_>>(), [LineId(1)]);
+        assert_eq!(table.key_of(1, at(2)), claimed.then_some(KEY + 1));
+        assert_eq!(table.pending(), u32::from(claimed));
     });
 }

@@ -1,5 +1,6 @@
 //! The steady path of a shard allocates nothing and asks the kernel for nothing but
-//! io_uring_enter: both seen from outside, in a whole switch under load.
+//! io_uring_enter, and once for many answers what was acknowledged: both seen from outside, in a
+//! whole switch under load.
 //!
 //! The shard's thread is told from the others by its number, so the load may allocate as it likes.
 #![allow(clippy::disallowed_methods, reason = "a test waits")]
@@ -8,6 +9,8 @@
 mod counting;
 #[path = "../benches/load/mod.rs"]
 mod load;
+#[path = "../benches/plans/mod.rs"]
+mod plans;
 #[path = "steady/system_calls.rs"]
 mod system_calls;
 
@@ -19,6 +22,8 @@ use std::time::Duration;
 use load::{CpuTime, Generator, Hub, Shape, peers};
 use ringswitch::app::{Embedded, host};
 use ringswitch::control::configured::Configured;
+use ringswitch::frame::Prefix;
+use ringswitch::switch::step::Fate;
 
 /// Queues, windows and partial frames have reached every size they will have.
 const WARM_UP_FRAMES: u64 = 60_000;
@@ -81,6 +86,35 @@ fn frames_of_pairs_allocate_nothing() {
     allocates_nothing(Shape::Pairs);
 }
 
+/// The switch without a shard around it: requests that wait under keys, their repeats and answers.
+#[test]
+fn deciding_by_keys_allocates_nothing() {
+    const FRAMES: usize = 100;
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut switch = plans::switch(&plans::banks());
+    let (acquirer, issuer) = (plans::slot(&switch, "acquirer-1"), plans::slot(&switch, "issuer-1"));
+    let messages = |message_type: &'static str, round: usize| {
+        let heads = (round * FRAMES..(round + 1) * FRAMES).map(|trace| plans::bank_head(message_type, trace));
+        plans::frames_of(Prefix::Ascii4, heads)
+    };
+    let rounds: Vec<_> = (0..20).map(|round| (messages("0200", round), messages("0210", round))).collect();
+    let mut decide = |(requests, answers): &(Vec<u8>, Vec<u8>)| {
+        for (slot, bytes) in [(acquirer, requests), (acquirer, requests), (issuer, answers)] {
+            plans::turn(&mut switch);
+            let mut at = 0;
+            while at < bytes.len() {
+                let step = switch.step(slot, &bytes[at..], switch.now);
+                assert!(matches!(step.fate, Fate::Forward(_)), "{:?}", step.fate);
+                at += step.len;
+            }
+        }
+    };
+    decide(&rounds[0]);
+    counting::watch(CpuTime::own().thread);
+    rounds[1..].iter().for_each(decide);
+    assert_eq!(counting::seen(), (0, String::new()));
+}
+
 /// A counter that counts nothing would pass, too.
 #[test]
 fn an_allocation_of_the_watched_thread_is_seen() {
@@ -90,6 +124,9 @@ fn an_allocation_of_the_watched_thread_is_seen() {
     assert_eq!(counting::seen().0, 1);
 }
 
+/// Frames to one question what was acknowledged; at least, for a line is busy or quiet by the clock.
+const FRAMES_A_QUESTION: u64 = 20;
+
 #[test]
 fn the_steady_path_calls_only_io_uring_enter() {
     under_load(Shape::Terminals, |generator, hub, shard| {
@@ -98,7 +135,10 @@ fn the_steady_path_calls_only_io_uring_enter() {
         let calls = trace.end();
         let enters = calls.iter().filter(|name| *name == "io_uring_enter").count();
         assert!(enters > 100, "{enters} enters were seen: the trace saw nothing");
-        let others: Vec<_> = calls.iter().filter(|name| *name != "io_uring_enter").collect();
+        let questions = calls.iter().filter(|name| *name == "ioctl").count() as u64;
+        assert!((1..FRAMES / 4 / FRAMES_A_QUESTION).contains(&questions), "{questions} in {} frames", FRAMES / 4);
+        let others: Vec<_> =
+            calls.iter().filter(|name| !["io_uring_enter", "ioctl"].contains(&name.as_str())).collect();
         assert!(others.is_empty(), "{} other calls among {enters} enters: {others:?}", others.len());
     });
 }

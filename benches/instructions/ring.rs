@@ -159,6 +159,10 @@ impl Ring for ScriptedRing {
         Ok(())
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        self.remote(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         Ok((Ipv4Addr::LOCALHOST, 40_000 + socket.0 as u16).into())
     }
@@ -169,6 +173,11 @@ impl Ring for ScriptedRing {
 
     fn health(&self, _socket: Socket) -> io::Result<Health> {
         Ok(Health::default())
+    }
+
+    /// Every peer is quick.
+    fn unacknowledged(&self, _socket: Socket) -> io::Result<u64> {
+        Ok(0)
     }
 
     fn reset(&mut self, socket: Socket) {

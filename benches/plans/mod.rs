@@ -10,7 +10,8 @@ use ringswitch::ids::{GroupId, LineId, ShardId};
 use ringswitch::message::station;
 use ringswitch::shared::group_table::GroupTable;
 use ringswitch::shared::histogram::Histogram;
-use ringswitch::shared::published::{GroupShared, LineShared, Published};
+use ringswitch::shared::key_table::KeyTable;
+use ringswitch::shared::published::{GroupShared, Keys, LineShared, Published};
 use ringswitch::shared::response_table::ResponseTable;
 use ringswitch::shared::status::Cause;
 use ringswitch::switch::Switch;
@@ -62,6 +63,32 @@ pub fn shop() -> String {
         + "[[route]]\nfrom = [\"channel\"]\nto = [\"merchant\"]\n"
 }
 
+/// Two institutions, of which the one asks the other by ISO 8583 keys.
+pub fn banks() -> String {
+    settings(1)
+        + &member("acquirer", "institution", "iso8583", 7_001, 2, "")
+        + &member("issuer", "institution", "iso8583", 17_001, 2, "")
+        + "[[route]]\nfrom = [\"acquirer\"]\nto = [\"issuer\"]\n"
+}
+
+/// The front of a message of [`banks`] with its own trace number: type, bitmap, fields 2, 3, 4, 7, 11,
+/// 32 and 33.
+pub fn bank_head(message_type: &str, trace: usize) -> Vec<u8> {
+    let fields = [2, 3, 4, 7, 11, 32, 33];
+    let bitmap = fields.iter().fold(0u64, |bits, field| bits | 1 << (64 - field));
+    let mut head = message_type.as_bytes().to_vec();
+    head.extend(bitmap.to_be_bytes());
+    head.extend(b"166222021234567890000000000000001000");
+    head.extend(format!("1121203000{trace:06}").bytes());
+    head.extend(b"08484100000800010344");
+    head
+}
+
+/// Frames behind each other, each with its own head.
+pub fn frames_of(prefix: Prefix, heads: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    heads.flat_map(|head| frames(prefix, 1, &head)).collect()
+}
+
 /// Two institutions that find each other by the header's station.
 pub fn stations() -> String {
     settings(1)
@@ -101,10 +128,17 @@ pub fn published(plan: Arc<Plan>) -> Published {
     let shards = usize::from(plan.settings.shards);
     let group = |group: &Arc<plan::Group>| {
         let rest = group.timers.answer_within;
+        let responses = group.answers.then(|| Arc::new(ResponseTable::new(group.limits.pending, rest, false, 1)));
+        let keyed = group.answers && matches!(group.ways, plan::Ways::Iso8583(_));
+        if let Some(responses) = responses.as_ref().filter(|_| keyed) {
+            responses.keep_tags();
+        }
         Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-            responses: group.answers.then(|| Arc::new(ResponseTable::new(group.limits.pending, rest, false, 1))),
+            responses,
+            keys: keyed.then(|| Arc::new(Keys { table: KeyTable::new(1 << 16), seed: 7 })),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         })
     };
     let lines = plan.lines.iter().map(|line| line.as_ref().map(|_| Arc::new(LineShared::default()))).collect();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::requests::{self, Answer, Asked, Talk};
 use super::wire::{NAP, Wire};
 use super::{Options, Part, Untestable};
-use crate::config::plan::{Line, Member, Plan, Side};
+use crate::config::plan::{Line, Member, OnLineLoss, Plan, Side};
 use crate::simulate::clock::Clock;
 use crate::simulate::message::{self, Addresses, Header, Request, Seen};
 use crate::time::{Instant, Span};
@@ -26,6 +26,8 @@ pub struct Bench<'a> {
     run: u64,
     asked: BTreeMap<u64, Asked>,
     serial: u64,
+    /// By line: when it breaks, the others of its group are closed, too (`on_line_loss`).
+    rebuilt: Vec<bool>,
     /// Whether a whole request was answered over each line, once that was tried.
     answers: Vec<Option<bool>>,
     stop: &'a dyn Fn() -> bool,
@@ -43,7 +45,7 @@ impl<'a> Bench<'a> {
         let open = |line: &Arc<Line>| {
             Wire::open(Arc::clone(line), options.part, options.bind, clock).map_err(|error| {
                 let (Side::Listen(address) | Side::Connect { remote: address, .. }) = line.side;
-                Untestable::Listen { address, error }
+                Untestable::Listen { part: options.part, address, error }
             })
         };
         Ok(Self {
@@ -51,6 +53,7 @@ impl<'a> Bench<'a> {
             part: options.part,
             wires: lines.iter().map(open).collect::<Result<_, _>>()?,
             talks: lines.iter().map(|line| requests::talk(plan, member, line, options.part)).collect(),
+            rebuilt: lines.iter().map(|line| is_rebuilt(plan, line)).collect(),
             clock,
             run: RandomState::new().build_hasher().finish(),
             asked: BTreeMap::new(),
@@ -87,6 +90,16 @@ impl<'a> Bench<'a> {
         self.wait(span, |_| false);
     }
 
+    /// Whether the line is closed when another of its group breaks.
+    pub fn falls_with_others(&self, at: usize) -> bool {
+        self.rebuilt[at]
+    }
+
+    /// Connections that have ended, on all lines.
+    pub fn ends(&self) -> u64 {
+        self.wires.iter().map(|wire| wire.seen.ends).sum()
+    }
+
     fn turn(&mut self) {
         for at in 0..self.wires.len() {
             self.wires[at].turn();
@@ -102,7 +115,7 @@ impl<'a> Bench<'a> {
             Some(Seen::Answer { run, serial }) if run == self.run => self.take_answer(at, serial, data),
             // Its sender is `ringswitch simulate`; a request of anybody else's waits in vain.
             Some(Seen::Request { .. }) => self.reply(at, header, data),
-            _ if header == Header::Tpdu => self.take_foreign(at, data),
+            _ if matches!(header, Header::Tpdu | Header::Iso8583(_)) => self.take_foreign(at, data),
             _ => {}
         }
     }
@@ -119,7 +132,7 @@ impl<'a> Bench<'a> {
         let open = self
             .asked
             .values_mut()
-            .find(|asked| asked.answer.is_none() && requests::is_addressed(data, asked.request.terminal));
+            .find(|asked| asked.answer.is_none() && requests::is_answer_to(&asked.request, data));
         if let Some(asked) = open {
             asked.answer = Some(Answer { over, right: true });
         }
@@ -211,6 +224,10 @@ impl<'a> Bench<'a> {
         self.answers[at] = Some(answered);
         answered
     }
+}
+
+fn is_rebuilt(plan: &Plan, line: &Line) -> bool {
+    plan.group(line.group).is_some_and(|group| group.on_line_loss == OnLineLoss::ResetGroup)
 }
 
 /// How long a line may take to come back: the longest pause with its jitter, and the connect.

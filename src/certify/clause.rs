@@ -26,20 +26,22 @@ pub enum Aspect {
     Group,
     /// A port carries one connection.
     Second,
+    /// Who connects from an address that is not registered is refused.
+    Stranger,
     /// A frame against the direction of a simplex line.
     Direction,
     /// The line is back after a break.
     Reconnect,
     /// It closes when we request the disconnect.
     Close,
-    /// It stops sending before it requests the disconnect itself.
-    CloseByPeer,
     /// A bad length is answered with a close.
     BadLength,
     /// An idle line is probed.
     Probe,
     /// Silence is answered with a close.
     Silence,
+    /// It ends its last frame before it requests the disconnect itself.
+    CloseByPeer,
     /// Everything that came was well formed.
     Form,
 }
@@ -47,7 +49,7 @@ pub enum Aspect {
 impl Aspect {
     /// In the order in which they are tested: what may leave a line down comes late, and last what
     /// judges all that was seen.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Connect,
         Self::Request,
         Self::Cut,
@@ -57,13 +59,14 @@ impl Aspect {
         Self::ProbeIgnored,
         Self::Group,
         Self::Second,
+        Self::Stranger,
         Self::Direction,
         Self::Reconnect,
         Self::Close,
-        Self::CloseByPeer,
         Self::BadLength,
         Self::Probe,
         Self::Silence,
+        Self::CloseByPeer,
         Self::Form,
     ];
 
@@ -78,6 +81,7 @@ impl Aspect {
             Self::ProbeIgnored => "probe-ignored",
             Self::Group => "group",
             Self::Second => "second",
+            Self::Stranger => "stranger",
             Self::Direction => "direction",
             Self::Reconnect => "reconnect",
             Self::Close => "close",
@@ -90,7 +94,7 @@ impl Aspect {
     }
 
     pub(super) const fn takes_all_lines_at_once(self) -> bool {
-        matches!(self, Self::Connect | Self::Probe | Self::Silence)
+        matches!(self, Self::Connect | Self::Probe | Self::Silence | Self::CloseByPeer)
     }
 
     /// The row of the standards, by the kind of the line and by whether the peer connects.
@@ -107,6 +111,7 @@ impl Aspect {
                 _ => "MC6-4.1.4",
             },
             Self::Second => "MC6-4.2",
+            Self::Stranger => "MC6-4.3",
             Self::Direction => "MP1-4.3.1a",
             Self::Close | Self::CloseByPeer => "MP1-4.5.3",
         }

@@ -23,6 +23,8 @@ pub enum Fault {
     TakesBadLengths,
     NeverProbes,
     EnduresSilence,
+    ResetsAtItsEnd,
+    EndsInAFrame,
 }
 
 /// Stops and joins its threads when dropped.
@@ -44,9 +46,16 @@ impl FaultyPeer {
     }
 }
 
+impl FaultyPeer {
+    /// Its operator stops it: it closes its lines, in its way.
+    pub fn stop(&self) {
+        self.stop.set(()).ok();
+    }
+}
+
 impl Drop for FaultyPeer {
     fn drop(&mut self) {
-        self.stop.set(()).ok();
+        self.stop();
         for thread in self.threads.drain(..) {
             thread.join().unwrap();
         }
@@ -108,7 +117,14 @@ impl Peer {
                 return Ok(());
             }
         }
-        Ok(())
+        match self.fault {
+            Fault::EndsInAFrame => stream.write_all(&self.line.framing.prefix.probe()[..1]),
+            Fault::ResetsAtItsEnd => {
+                crate::simulate::sockets::reset(mio::net::TcpStream::from_std(stream));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Holds on to a connection whose other side has requested the disconnect.

@@ -157,14 +157,14 @@ impl Certification<'_> {
                 let after = when.since(since);
                 // A clock that is read now and then, and bytes that are under way.
                 let early = after.0 < silent_after.0 - silent_after.0 / 10;
+                if early && self.bench.falls_with_others(at) {
+                    let seen = format!("closed after {}, with its group (`on_line_loss`)", seconds(after));
+                    return (Verdict::NotJudged, seen);
+                }
                 (Verdict::of(!early), format!("closed after {}", seconds(after)))
             }
             _ => (Verdict::Failed, format!("still open after {}", seconds(self.bench.now().since(since)))),
         }
-    }
-
-    fn wanted(&self, aspect: Aspect) -> Vec<usize> {
-        (0..self.bench.wires.len()).filter(|&at| self.wants(aspect, at)).collect()
     }
 
     /// Whether the wait is worth it; else why not is the finding.

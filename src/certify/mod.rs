@@ -21,6 +21,7 @@ mod groups;
 mod idle;
 mod part;
 mod requests;
+mod stranger;
 mod wire;
 
 #[cfg(test)]
@@ -42,6 +43,9 @@ use bench::Bench;
 /// With [`Options::quick`], what takes longer than this is skipped.
 pub const QUICK: Span = Span::from_secs(15);
 
+/// How long the end of a line may take to show on the others of its group.
+const GROUP_FALLS: Span = Span::from_millis(300);
+
 /// What is to be tested.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
@@ -53,6 +57,22 @@ pub struct Options {
     pub quick: bool,
     /// Connect from here instead of an allowed local address.
     pub bind: Option<IpAddr>,
+    /// Connect from here where an address is needed that is not allowed.
+    pub stranger: Option<IpAddr>,
+    /// How long, at the end, the peer's people have to close its lines in order.
+    pub await_close: Option<Span>,
+}
+
+/// Who can have the peer close a line in order: nothing that is sent over the line can.
+pub trait Closer {
+    /// Has it close the line of that name.
+    ///
+    /// # Errors
+    /// A sentence: why it was not asked, or refuses.
+    fn close(&self, line: &str) -> Result<(), String>;
+
+    /// Puts the line back into service.
+    fn reopen(&self, line: &str);
 }
 
 /// Why a member's lines cannot be tested.
@@ -60,7 +80,7 @@ pub struct Options {
 pub enum Untestable {
     UnknownMember { known: Vec<String> },
     UnknownClause { known: Vec<String> },
-    Listen { address: SocketAddr, error: io::Error },
+    Listen { part: Part, address: SocketAddr, error: io::Error },
 }
 
 impl fmt::Display for Untestable {
@@ -68,7 +88,14 @@ impl fmt::Display for Untestable {
         match self {
             Self::UnknownMember { known } => write!(f, "no such member; there are: {}", known.join(", ")),
             Self::UnknownClause { known } => write!(f, "no such clause for its lines; there are: {}", known.join(", ")),
-            Self::Listen { address, error } => write!(f, "cannot listen at {address}: {error}"),
+            Self::Listen { part, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                let (whose, other) = match part {
+                    Part::Switch => ("the switch", "a running one is tested with --as member"),
+                    Part::Member => ("the member", "a running one is tested without --as member"),
+                };
+                write!(f, "cannot listen at {address}: {error}; certify plays {whose} here, and {other}")
+            }
+            Self::Listen { address, error, .. } => write!(f, "cannot listen at {address}: {error}"),
         }
     }
 }
@@ -81,6 +108,7 @@ pub struct Certification<'a> {
     options: Options,
     findings: Vec<Finding>,
     progress: &'a dyn Fn(&str),
+    closer: Option<&'a dyn Closer>,
 }
 
 impl<'a> Certification<'a> {
@@ -108,7 +136,13 @@ impl<'a> Certification<'a> {
             }
         }
         let bench = Bench::open(plan, member, &lines, options, stop)?;
-        Ok(Self { bench, options: options.clone(), findings: Vec::new(), progress })
+        Ok(Self { bench, options: options.clone(), findings: Vec::new(), progress, closer: None })
+    }
+
+    /// With somebody who can have the peer close its lines; [`Options::await_close`] goes before.
+    pub fn with_closer(mut self, closer: &'a dyn Closer) -> Self {
+        self.closer = Some(closer);
+        self
     }
 
     /// Tests everything that was asked for. Slow peers make it slow, none makes it endless.
@@ -137,6 +171,15 @@ impl<'a> Certification<'a> {
 
     /// What is tested on one line after the other.
     fn test(&mut self, aspect: Aspect, at: usize) {
+        let ends = self.bench.ends();
+        self.test_alone(aspect, at);
+        if self.bench.falls_with_others(at) && self.bench.ends() != ends {
+            // The others of the group are closed for it: the next test must not take that for its own doing.
+            self.bench.pause(GROUP_FALLS);
+        }
+    }
+
+    fn test_alone(&mut self, aspect: Aspect, at: usize) {
         match aspect {
             Aspect::Request => self.request(at),
             Aspect::Cut => self.cut(at),
@@ -146,13 +189,13 @@ impl<'a> Certification<'a> {
             Aspect::ProbeIgnored => self.probe_ignored(at),
             Aspect::Group => self.group(at),
             Aspect::Second => self.second(at),
+            Aspect::Stranger => self.stranger(at),
             Aspect::Direction => self.direction(at),
             Aspect::Reconnect => self.reconnect(at),
             Aspect::Close => self.close(at),
-            Aspect::CloseByPeer => self.close_by_peer(at),
             Aspect::BadLength => self.bad_length(at),
             Aspect::Form => self.form(at),
-            Aspect::Connect | Aspect::Probe | Aspect::Silence => {}
+            Aspect::Connect | Aspect::Probe | Aspect::Silence | Aspect::CloseByPeer => {}
         }
     }
 
@@ -161,8 +204,13 @@ impl<'a> Certification<'a> {
         match aspect {
             Aspect::Probe => self.probes(),
             Aspect::Silence => self.silence(),
+            Aspect::CloseByPeer => self.close_by_peer(),
             _ => {}
         }
+    }
+
+    fn wanted(&self, aspect: Aspect) -> Vec<usize> {
+        (0..self.bench.wires.len()).filter(|&at| self.wants(aspect, at)).collect()
     }
 
     fn wants(&self, aspect: Aspect, at: usize) -> bool {

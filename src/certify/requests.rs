@@ -7,6 +7,7 @@ use crate::config::plan::{Group, Line, Member, Plan, Ways};
 use crate::ids::GroupId;
 use crate::message::station::StationId;
 use crate::message::tpdu::Tpdu;
+use crate::simulate::message::iso8583::Form;
 use crate::simulate::message::{Header, Request, Way};
 use crate::simulate::role;
 use crate::time::Span;
@@ -67,6 +68,7 @@ fn way_to(plan: &Plan, group: &Group) -> Option<Way> {
         Ways::Nowhere => None,
         Ways::Pair { .. } => Some(Way::Raw),
         Ways::Tpdu(_) => Some(Way::Tpdu { nii: nii_to(plan, group.id) }),
+        Ways::Iso8583(ways) => Some(Way::Iso8583(Form { base: ways.dialect.base(), skip: ways.dialect.skip() })),
         Ways::Station(ways) => {
             let own = &ways.own;
             let other = |id: &&StationId| !own.contains(id);
@@ -89,6 +91,7 @@ fn largest_beyond(plan: &Plan, group: &Group, way: Way) -> usize {
     let targets: Vec<GroupId> = match (&group.ways, way) {
         (Ways::Pair { to }, _) => vec![*to],
         (Ways::Tpdu(tpdu), Way::Tpdu { nii }) => tpdu.route(nii).map_or_else(Vec::new, |route| route.to.clone()),
+        (Ways::Iso8583(ways), _) => ways.to.clone(),
         (_, Way::Station { destination, .. }) => plan.stations.get(&destination).copied().into_iter().collect(),
         _ => Vec::new(),
     };
@@ -103,9 +106,15 @@ pub fn terminal(serial: u64) -> u16 {
     digit(1000) << 12 | digit(100) << 8 | digit(10) << 4 | digit(1)
 }
 
-/// Whether a message that is none of the simulator's answers to this terminal's address.
-pub fn is_addressed(data: &[u8], terminal: u16) -> bool {
-    Tpdu::read(data).is_some_and(|tpdu| tpdu.destination == terminal || tpdu.source == terminal)
+/// Whether a message that is none of the simulator's answers this request: it goes to its terminal's
+/// address, or is of the answer's type and has the trace number somewhere.
+pub fn is_answer_to(request: &Request, data: &[u8]) -> bool {
+    match request.way {
+        Way::Iso8583(form) => form.is_answer_to(request.serial, data),
+        _ => {
+            Tpdu::read(data).is_some_and(|tpdu| tpdu.destination == request.terminal || tpdu.source == request.terminal)
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use super::faulty::{Fault, FaultyPeer};
-use super::{Certification, Options, Part, Report, Untestable, Verdict};
+use super::{Certification, Closer, Options, Part, Report, Untestable, Verdict};
 use crate::config::plan::{Flow, Plan, Profile, Ways};
 use crate::ids::GroupId;
+use crate::simulate::fake_switch::{FakeSwitch, no_faults};
 use crate::simulate::test_plan::{ASCII4, Lines, TWO_LISTENING, TestPlan};
 use crate::simulate::{self, LiveStats, Simulation};
 use crate::time::Span;
@@ -101,6 +102,103 @@ fn missing_probes_are_found() {
 #[test]
 fn silence_that_is_endured_is_found() {
     fails(Fault::EnduresSilence, "silence");
+}
+
+/// What certify says of how a peer with this fault closes, when its operator is told to stop it.
+fn closed_by_hand(fault: Fault, stops: bool) -> (Verdict, String) {
+    let plan = plan(&[Flow::Duplex]);
+    let peer = FaultyPeer::start(&plan, "host", fault);
+    let await_close = Some(Span::from_secs(if stops { 20 } else { 1 }));
+    let options = Options { only: Some("close-by-peer".to_owned()), await_close, ..Options::default() };
+    let told = |what: &str| {
+        if stops && what.contains("NOW close the lines of the member") {
+            peer.stop();
+        }
+    };
+    let report = Certification::new(&plan, "host", &options, &|| false, &told).unwrap().run();
+    let [finding] = report.findings.as_slice() else { panic!("one line, one aspect: {report:?}") };
+    (finding.verdict, finding.seen.clone())
+}
+
+#[test]
+fn how_a_peer_closes_is_judged_by_how_it_does() {
+    let says = |verdict, seen: &str| (verdict, seen.to_owned());
+    assert_eq!(closed_by_hand(Fault::None, true), says(Verdict::Passed, "closed by a FIN between two frames"));
+    assert_eq!(closed_by_hand(Fault::ResetsAtItsEnd, true), says(Verdict::Failed, "closed by a reset"));
+    assert_eq!(closed_by_hand(Fault::EndsInAFrame, true), says(Verdict::Failed, "closed 1 bytes into a frame"));
+    assert_eq!(closed_by_hand(Fault::None, false), says(Verdict::NotJudged, "still open after 1.0 s"));
+    let (verdict, seen) = judged(Fault::None, "close-by-peer");
+    assert_eq!(verdict, Verdict::NotJudged);
+    assert!(seen.contains("--await-close"), "it says how it could be judged: {seen}");
+}
+
+/// Somebody who can speak to the peer, or cannot.
+struct Hand<'a>(&'a FaultyPeer, Result<(), String>);
+
+impl Closer for Hand<'_> {
+    fn close(&self, line: &str) -> Result<(), String> {
+        assert_eq!(line, "host-1");
+        if self.1.is_ok() {
+            self.0.stop();
+        }
+        self.1.clone()
+    }
+
+    fn reopen(&self, line: &str) {
+        assert_eq!((line, &self.1), ("host-1", &Ok(())), "only what was closed");
+    }
+}
+
+#[test]
+fn a_peer_that_can_be_spoken_to_is_asked_to_close() {
+    for (fault, answer, verdict) in [
+        (Fault::None, Ok(()), Verdict::Passed),
+        (Fault::ResetsAtItsEnd, Ok(()), Verdict::Failed),
+        (Fault::None, Err("no switch answers".to_owned()), Verdict::NotJudged),
+    ] {
+        let plan = plan(&[Flow::Duplex]);
+        let peer = FaultyPeer::start(&plan, "host", fault);
+        let hand = Hand(&peer, answer);
+        let options = Options { only: Some("close-by-peer".to_owned()), ..Options::default() };
+        let certification = Certification::new(&plan, "host", &options, &|| false, &|_| {}).unwrap();
+        let report = certification.with_closer(&hand).run();
+        assert_eq!(report.findings[0].verdict, verdict, "{report:#?}");
+    }
+}
+
+/// What certify says, as the member, of a switch that lets in everybody, until it is gone.
+fn stranger(local: Option<&str>, goes: bool) -> (Verdict, String) {
+    let plan = plan(&[Flow::Duplex]);
+    let switch = std::cell::RefCell::new(Some(FakeSwitch::start(&plan, no_faults())));
+    let _asker = FaultyPeer::start(&plan, "asker", Fault::None);
+    let stranger = local.map(|local| local.parse().unwrap());
+    let options = Options { part: Part::Member, only: Some("stranger".to_owned()), stranger, ..Options::default() };
+    let told = |what: &str| {
+        if goes && what.contains("connects to its port") {
+            switch.take();
+        }
+    };
+    let report = Certification::new(&plan, "host", &options, &|| false, &told).unwrap().run();
+    let [finding] = report.findings.as_slice() else { panic!("one line, one aspect: {report:?}") };
+    assert_eq!(finding.clause, "MC6-4.3/stranger");
+    (finding.verdict, finding.seen.clone())
+}
+
+#[test]
+fn a_stranger_who_is_let_in_is_found() {
+    let says = |verdict, seen: &str| (verdict, seen.to_owned());
+    assert_eq!(stranger(None, false), says(Verdict::Failed, "127.0.0.2 was let in"));
+    assert_eq!(stranger(Some("127.0.0.9"), false), says(Verdict::Failed, "127.0.0.9 was let in"));
+}
+
+#[test]
+fn a_refusal_that_says_nothing_of_strangers_is_not_judged() {
+    let known = "`allow` holds 127.0.0.1: it is no stranger";
+    assert_eq!(stranger(Some("127.0.0.1"), false), (Verdict::NotTestable, known.to_owned()));
+    let nobody = "127.0.0.2 was not let in, but then neither was who is registered";
+    assert_eq!(stranger(None, true), (Verdict::NotJudged, nobody.to_owned()));
+    let (verdict, _) = stranger(Some("192.0.2.1"), false);
+    assert_eq!(verdict, Verdict::NotJudged, "no address of this host");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct Seen {
     /// Connections that ended.
     pub ends: u64,
     pub last_end: Option<(Instant, End)>,
+    /// Bytes of a frame that had begun when the last connection ended.
+    pub begun: usize,
     /// The silence of the peer in front of its last probe.
     pub probe_gap: Option<Span>,
     /// The first length prefix that was none, or what of it had come.
@@ -163,6 +165,11 @@ impl Wire {
         sockets::reachable(address)
     }
 
+    /// Begins a connection to the peer's port from an address of our choice.
+    pub fn dial_from(&self, local: IpAddr) -> io::Result<TcpStream> {
+        sockets::connect(self.remote(), Some(local))
+    }
+
     /// Begins another connection to the peer's port.
     pub fn dial(&self) -> io::Result<TcpStream> {
         let remote = self.remote();
@@ -224,6 +231,7 @@ impl Wire {
     fn ended(&mut self, end: End, now: Instant) {
         self.seen.ends += 1;
         self.seen.last_end = Some((now, end));
+        self.seen.begun = self.input.rest(0).len();
         self.state = self.pause(now);
     }
 

@@ -193,6 +193,12 @@ pub struct CertifyArgs {
     /// The local address to connect from
     #[arg(long, value_name = "IP")]
     pub bind: Option<IpAddr>,
+    /// A local address that `allow` does not hold, to be refused from
+    #[arg(long, value_name = "IP")]
+    pub stranger: Option<IpAddr>,
+    /// Say when the other side is to be closed in order, at the end, and wait this long for it
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub await_close: Option<Span>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -288,7 +294,8 @@ mod tests {
             "ringswitch simulate nac -c f.toml --window 4 --for 10s --count 5 --size 300 --bind 127.0.0.2 --json",
             "ringswitch simulate nac -c f.toml --rate 100",
             "ringswitch certify issuer -c f.toml --only MP1-4.5.4 --quick --json",
-            "ringswitch certify nac -c f.toml --as member --bind 127.0.0.2",
+            "ringswitch certify nac -c f.toml --as member --bind 127.0.0.2 --stranger 127.0.0.3",
+            "ringswitch certify issuer -c f.toml --await-close 60s",
             "ringswitch doctor",
             "ringswitch doctor -c f.toml --pid 1 --tuning /etc/ringswitch/tuning --json",
             "ringswitch doctor net.core.somaxconn limit.nofile",
@@ -308,6 +315,7 @@ mod tests {
             "ringswitch simulate nac",
             "ringswitch certify issuer",
             "ringswitch certify issuer -c f.toml --as nobody",
+            "ringswitch certify issuer -c f.toml --await-close soon",
             "ringswitch demo --for ten",
             "ringswitch explain --from localhost",
             "ringswitch explain --to 127.0.0.1",

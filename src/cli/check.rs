@@ -27,9 +27,11 @@ pub struct Options {
     pub dump: bool,
 }
 
-/// Reads the configuration at `path` with all that it includes, and judges it.
+/// Reads the configuration at `path` with all that it includes, and judges it, the `state` folder
+/// that it names included.
 pub fn check(path: &Path, host: &Host, options: Options) -> Report {
-    let (reading, _) = files::read(path, host, None, &[]);
+    let (mut reading, _) = files::read(path, host, None, &[]);
+    files::look_at_state(path, &mut reading);
     report(&path.display().to_string(), reading, options)
 }
 

@@ -61,7 +61,7 @@ fn start(plan: Plan) -> Switch {
     let files = Arc::new(Files(Mutex::new(plan.clone())));
     let admin = socket::bind(&plan.settings.admin).expect("free");
     let bind = bind_but(0);
-    let opening = publish_first(Arc::new(plan), &*bind, "ringswitch.toml").expect("opens");
+    let opening = publish_first(Arc::new(plan), &*bind, "ringswitch.toml", None).expect("opens");
     let (world, stop) = (opening.world.clone(), Arc::new(Notify::new()));
     let manner = Manner::Embedded { stop: stop.clone() };
     let control = Control { opening, wakers: Vec::new(), source: files.clone(), bind, admin, log: None, manner };
@@ -82,6 +82,7 @@ fn play_shard(world: &World) {
                 Command::Listen { line: _, listener: _ } => {}
                 Command::Disable { line } => state(line, LineState::Disabled),
                 Command::Enable { line } => state(line, LineState::Listening),
+                Command::ResetGroup { .. } => unreachable!("no line breaks here"),
                 Command::Stop { .. } => return shard.stopped.store(1, Release),
             }
         }

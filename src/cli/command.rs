@@ -146,8 +146,16 @@ fn plan_of(file: &Path) -> Option<Arc<Plan>> {
 fn certify(args: CertifyArgs) -> ExitCode {
     let Some(plan) = plan_of(&args.config) else { return ExitCode::FAILURE };
     let part = if args.side == "member" { Part::Member } else { Part::Switch };
-    let options = CertifyOptions { part, only: args.only, quick: args.quick, bind: args.bind };
-    certify::run(&plan, &args.member, &options, args.json, width())
+    let options = CertifyOptions {
+        part,
+        only: args.only,
+        quick: args.quick,
+        bind: args.bind,
+        stranger: args.stranger,
+        await_close: args.await_close,
+    };
+    let which = WhichArgs { admin: None, config: Some(args.config) };
+    certify::run(&plan, &args.member, &options, address::find(&which), args.json, width())
 }
 
 fn simulate(args: &SimulateArgs) -> ExitCode {

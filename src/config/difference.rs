@@ -215,7 +215,9 @@ fn in_place_reasons(before: &Line, after: &Line, (old, new): (&Group, &Group)) -
         (before.second != after.second, "second"),
         (before.probe != after.probe, "probe"),
         (before.expect != after.expect, "expect"),
+        (before.resend != after.resend, "resend"),
         (old.ways != new.ways || old.answers != new.answers, "routes"),
+        (old.on_line_loss != new.on_line_loss, "on_line_loss"),
     ])
 }
 
@@ -235,6 +237,7 @@ fn settings_at_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
         (old.admin != new.admin, "admin"),
         (old.spin != new.spin, "spin"),
         (old.memory != new.memory, "memory"),
+        (old.state != new.state, "state"),
     ])
 }
 
@@ -322,7 +325,9 @@ mod tests {
             (NAC, "{ listen = \"127.0.0.1:7002\", second = \"replace\" }", "second changed on 1"),
             ("\"terminal\"", "\"terminal\"\nprobe = true", "probe changed on 2"),
             ("\"terminal\"", "\"terminal\"\nexpect = false", "expect changed on 2"),
+            ("\"terminal\"", "\"terminal\"\nresend = \"never\"", "resend changed on 2"),
             ("[\"0003\"]", "[\"0003\", \"0004\"]", "routes changed on 5"),
+            ("\"terminal\"", "\"terminal\"\non_line_loss = \"reset_group\"", "on_line_loss changed on 2"),
             ("events         = 10000", "events = 5", "events changed"),
         ] {
             assert_eq!(after(&[(from, to)]).to_string(), summary);
@@ -350,7 +355,8 @@ mod tests {
             ("127.0.0.1:9600", "127.0.0.1:9601"),
             ("\"0us\"", "\"5us\""),
             ("memory         = \"1GiB\"", "memory = \"2GiB\""),
+            ("[timers]", "state = \"/var/lib/ringswitch\"\n[timers]"),
         ]);
-        assert_eq!(difference.restart, ["shards", "admin", "spin", "memory"]);
+        assert_eq!(difference.restart, ["shards", "admin", "spin", "memory", "state"]);
     }
 }

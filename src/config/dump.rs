@@ -72,6 +72,9 @@ fn switch(configuration: &Configuration, out: &mut String) {
     let _ = writeln!(out, "admin = {}", text(&admin));
     let _ = writeln!(out, "log = {}", text(log));
     let _ = writeln!(out, "spin = {}", text(&duration(settings.spin)));
+    if let Some(state) = &settings.state {
+        let _ = writeln!(out, "state = {}", text(&state.display().to_string()));
+    }
 }
 
 fn timers(mut timers: Timers) -> Vec<(&'static str, String)> {
@@ -105,8 +108,8 @@ fn member(member: &MemberConfiguration, out: &mut String) {
         (None, _) => key("expect", "true".to_owned()),
     }
     header(&member.header, &mut key);
-    key("resend", text("never"));
-    key("on_line_loss", text("keep"));
+    key("resend", text(member.resend.name()));
+    key("on_line_loss", text(member.on_line_loss.name()));
     key("timers", table(timers(member.timers)));
     key("limits", table(limits(member.limits)));
     out.push_str("line = [\n");
@@ -120,7 +123,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
     key("header", text(header.kind().name()));
     match header {
         HeaderConfiguration::None => {}
-        HeaderConfiguration::Tpdu { ids, answers, digits } => {
+        HeaderConfiguration::Tpdu { ids, answers, digits, guard } => {
             let answers = match answers {
                 TpduAnswers::Auto => "auto",
                 TpduAnswers::Swapped => "swapped",
@@ -129,7 +132,7 @@ fn header(header: &HeaderConfiguration, key: &mut impl FnMut(&str, String)) {
             key("tpdu", text(answers));
             key("tpdu_ids", list(ids, |id| text(&format!("{id:02x}"))));
             key("tpdu_digits", digits.to_string());
-            key("guard", "false".to_owned());
+            key("guard", guard.to_string());
         }
         HeaderConfiguration::Station(ways) => {
             key("station", list(&ways.own, |station| text(String::from_utf8_lossy(&station.0).trim_end())));
@@ -213,6 +216,7 @@ shards = 3
 admin = "unix:/run/a \\ b.sock"
 log = "json"
 spin = "50us"
+state = "/var/lib/ring \u0022switch\u0022"
 [timers]
 reconnect = ["1500us", "1m"]
 [limits]
@@ -227,6 +231,8 @@ header = "tpdu"
 tpdu_ids = ["60", "0a"]
 tpdu = "copied"
 tpdu_digits = true
+guard = true
+on_line_loss = "reset_group"
 line = [
   { listen = "[::1]:7001", second = "replace", replace_after = "3s", timers = { silent_after = "121s" } },
   { listen = "127.0.0.1:0", group = "b", limits = { line_queue = "3KiB" } },

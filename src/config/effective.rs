@@ -8,8 +8,8 @@ use super::endpoint::{Bare, Directory, GroupName};
 use super::model::{self, Given, Model, SecondWord};
 use super::names::LineNames;
 use super::plan::{
-    Admin, Flow, Header, Limits, LogFormat, Plan, Profile, RejectCodes, Repeat, Second, Settings, Side, StationWays,
-    Tier, Timers, TpduAnswers,
+    Admin, Flow, Header, Limits, LogFormat, OnLineLoss, Plan, Profile, RejectCodes, Repeat, Resend, Second, Settings,
+    Side, StationWays, Tier, Timers, TpduAnswers,
 };
 use super::timers::{DRAIN_WITHIN, TIMERS, settled};
 use crate::frame::Framing;
@@ -45,6 +45,8 @@ pub struct MemberConfiguration {
     pub expect: Option<bool>,
     pub allow: Arc<Allowlist>,
     pub header: HeaderConfiguration,
+    pub resend: Resend,
+    pub on_line_loss: OnLineLoss,
     pub timers: Timers,
     pub limits: Limits,
     pub lines: Vec<LineConfiguration>,
@@ -53,7 +55,7 @@ pub struct MemberConfiguration {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HeaderConfiguration {
     None,
-    Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool },
+    Tpdu { ids: Vec<u8>, answers: TpduAnswers, digits: bool, guard: bool },
     Station(StationWays),
     Iso8583 { setting: Setting, repeat: Repeat },
 }
@@ -123,6 +125,7 @@ fn settings(model: &Model, host: &Host) -> Settings {
         admin: model.switch.admin.sound_or(local()),
         log: model.switch.log.sound_or(LogFormat::Text),
         spin: model.switch.spin.sound_or(Span::ZERO),
+        state: model.switch.state.get().cloned(),
         drain_within: *(TIMERS[DRAIN_WITHIN].field)(&mut timers),
         memory: model.limits.memory.sound_or(1 << 30),
         connections: model.limits.connections.sound_or(9_000),
@@ -156,10 +159,17 @@ fn member(written: &model::Member, model: &Model, names: &mut LineNames) -> Memb
         expect: written.expect.get().copied(),
         allow: Arc::new(Allowlist::new(values(&written.allow))),
         header: header(written),
+        resend: resend(written),
+        on_line_loss: written.on_line_loss.sound_or(OnLineLoss::Keep),
         timers: settled(&[&written.timers, &model.timers]),
         limits,
         lines: written.lines().iter().map(|one| line(one, written, model, limits, names)).collect(),
     }
+}
+
+fn resend(written: &model::Member) -> Resend {
+    let header = written.header.sound_or(Header::None);
+    written.resend.sound_or(if header.tells_answers() { Resend::Unacked } else { Resend::Never })
 }
 
 fn header(written: &model::Member) -> HeaderConfiguration {
@@ -169,6 +179,7 @@ fn header(written: &model::Member) -> HeaderConfiguration {
             ids: if written.tpdu_ids.is_absent() { vec![TPDU_ID] } else { values(&written.tpdu_ids) },
             answers: written.tpdu.sound_or(TpduAnswers::Auto),
             digits: written.tpdu_digits.sound_or(false),
+            guard: written.guard.sound_or(false),
         },
         Header::Station => HeaderConfiguration::Station(StationWays {
             own: values(&written.station),

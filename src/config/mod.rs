@@ -24,7 +24,7 @@ mod names;
 mod testing;
 mod timers;
 mod unbuilt;
-mod written;
+pub mod written;
 
 pub use build::{Allocation, Built, NoNumbers, build};
 pub use difference::Difference;

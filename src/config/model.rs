@@ -1,11 +1,14 @@
 //! The configuration as written: nothing filled in, every value with its place.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use super::fault::{At, Place};
-use super::plan::{Admin, Flow, Header, LogFormat, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
+use super::plan::{
+    Admin, Flow, Header, LogFormat, OnLineLoss, Profile, RejectCodes, Repeat, Resend, Tier, TpduAnswers,
+};
 use super::timers::WrittenTimers;
 use crate::frame::Prefix;
 use crate::message::iso8583::{Base, Format};
@@ -84,6 +87,7 @@ pub struct Switch {
     pub include: Given<Vec<At<String>>>,
     pub log: Given<LogFormat>,
     pub spin: Given<Span>,
+    pub state: Given<PathBuf>,
 }
 
 /// `[limits]`.
@@ -118,7 +122,6 @@ pub struct Member {
     pub tpdu: Given<TpduAnswers>,
     pub tpdu_ids: Given<Vec<At<u8>>>,
     pub tpdu_digits: Given<bool>,
-    /// Only ever `false`, `never`, `keep`: the other values are not built.
     pub guard: Given<bool>,
     pub resend: Given<Resend>,
     pub on_line_loss: Given<OnLineLoss>,
@@ -165,17 +168,6 @@ impl Member {
         }
         Some(groups)
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resend {
-    Never,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnLineLoss {
-    /// The other lines of the group stay up (`MC6-4.1.4`).
-    Keep,
 }
 
 /// The group of a line that names none.

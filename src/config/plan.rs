@@ -36,6 +36,8 @@ pub struct Settings {
     pub log: LogFormat,
     /// How long an idle shard polls before it sleeps.
     pub spin: Span,
+    /// The folder for what outlives a restart; `None`: nothing does.
+    pub state: Option<PathBuf>,
     pub drain_within: Span,
     /// Bytes of all queues, held and copied answers together.
     pub memory: u64,
@@ -75,6 +77,27 @@ pub enum Profile {
     Tv,
 }
 
+/// What becomes of a group when one of its lines breaks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OnLineLoss {
+    /// The others stay up (`MC6-4.1.4`).
+    Keep,
+    /// All are closed and come up anew: for front ends that rebuild every line when one breaks.
+    ResetGroup,
+}
+
+impl OnLineLoss {
+    pub const ALL: [Self; 2] = [Self::Keep, Self::ResetGroup];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::ResetGroup => "reset_group",
+        }
+    }
+}
+
 /// One configured connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Line {
@@ -100,6 +123,7 @@ pub struct Line {
     pub limits: Limits,
     pub allow: Arc<Allowlist>,
     pub second: Second,
+    pub resend: Resend,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -163,6 +187,26 @@ pub enum Second {
     },
 }
 
+/// Whether answers that a broken line had taken, and its peer's TCP never acknowledged, go out again
+/// over another line.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Resend {
+    Unacked,
+    Never,
+}
+
+impl Resend {
+    pub const ALL: [Self; 2] = [Self::Unacked, Self::Never];
+
+    /// The word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unacked => "unacked",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// `[timers]`, the member's overrides applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timers {
@@ -203,11 +247,9 @@ pub struct Group {
     /// What the switch may read of the member's frames.
     pub header: Header,
     pub ways: Ways,
-    /// `header = "iso8583"`: how its messages are read and where its requests go. The switch does
-    /// not route by it yet: [`Group::ways`] lead nowhere, and `check` refuses the header.
-    pub iso8583: Option<Arc<Iso8583Ways>>,
     /// Whether a route leads to it: it then has a response table where its header needs one.
     pub answers: bool,
+    pub on_line_loss: OnLineLoss,
     pub timers: Timers,
     pub limits: Limits,
 }
@@ -231,6 +273,12 @@ impl Header {
             Self::Iso8583 => "iso8583",
         }
     }
+
+    /// Whether an answer can be told from a request. Where it cannot, nothing is sent again: it
+    /// might be a request.
+    pub const fn tells_answers(self) -> bool {
+        matches!(self, Self::Tpdu | Self::Iso8583)
+    }
 }
 
 /// Which ways the frames that come in over a group's lines may take.
@@ -243,6 +291,8 @@ pub enum Ways {
         to: GroupId,
     },
     Tpdu(Box<TpduWays>),
+    /// By the message type; answers by version, class and key fields.
+    Iso8583(Box<Iso8583Ways>),
     /// By the destination station; the source must be one of the sender's own.
     Station(Box<StationWays>),
 }
@@ -276,6 +326,8 @@ pub struct TpduWays {
     pub answers: TpduAnswers,
     /// Only numbers that read as BCD digits are given to this host.
     pub digits: bool,
+    /// Its answers must fit their requests by trace number and terminal.
+    pub guard: bool,
     /// Numbers never given out: every NII that a route to or from this member matches.
     pub reserved: Vec<u16>,
     /// Routes from this group, in the order written; the first that matches wins.

@@ -35,17 +35,25 @@ fn counted(count: usize, what: &str) -> String {
 /// group that asks.
 pub fn queue_bytes(plan: &Plan) -> u64 {
     let lines = plan.lines.iter().flatten().filter(|line| line.flow.sends()).map(|line| line.limits.line_queue);
-    let asks = |group: &Group| matches!(&group.ways, Ways::Tpdu(ways) if !ways.routes.is_empty());
+    let asks = |group: &Group| match &group.ways {
+        Ways::Tpdu(ways) => !ways.routes.is_empty(),
+        Ways::Iso8583(ways) => !ways.to.is_empty(),
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => false,
+    };
     let groups = plan.groups.iter().flatten().filter(|group| asks(group)).map(|group| group.limits.answer_queue);
     lines.chain(groups).fold(0, u64::saturating_add)
 }
 
 /// How many numbers an answering group has for waiting requests; `None` if it needs none.
 pub fn numbers(group: &Group) -> Option<u32> {
-    let Ways::Tpdu(ways) = &group.ways else { return None };
     if !group.answers {
         return None;
     }
+    let ways = match &group.ways {
+        Ways::Tpdu(ways) => ways,
+        Ways::Iso8583(_) => return Some(65_536 - NEVER.len() as u32),
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+    };
     let usable = |number: u16| !NEVER.contains(&number) && (!ways.digits || reads_as_digits(number));
     let all = if ways.digits { 9_999 } else { 65_536 - NEVER.len() as u32 };
     let reserved = ways.reserved.iter().filter(|number| usable(**number)).count();

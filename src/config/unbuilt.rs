@@ -1,5 +1,4 @@
-//! What the contract names and this version does not do yet. Such a key or value is refused by its
-//! name: one that was silently ignored would promise what the switch does not keep. A feature that
+//! What the contract names and this version does not do yet. Such a value is refused by its name: one that was silently ignored would promise what the switch does not keep. A feature that
 //! gets built loses its rows here.
 
 /// The table of the configuration that a key stands in.
@@ -35,66 +34,30 @@ impl Section {
     }
 }
 
-/// One key, or one value of it, that is not built.
+/// One value of a key that is not built.
 #[derive(Debug)]
 pub struct Unbuilt {
     section: Section,
     pub key: &'static str,
-    /// `None`: whatever the value.
-    value: Option<&'static str>,
+    value: &'static str,
     /// What to write instead.
     instead: &'static str,
 }
 
-const fn key(section: Section, key: &'static str) -> Unbuilt {
-    Unbuilt { section, key, value: None, instead: "leave it out" }
-}
-
 const fn value(key: &'static str, value: &'static str, instead: &'static str) -> Unbuilt {
-    Unbuilt { section: Section::Member, key, value: Some(value), instead }
+    Unbuilt { section: Section::Member, key, value, instead }
 }
 
-const UNBUILT: &[Unbuilt] = &[
-    key(Section::Switch, "state"),
-    value("profile", "file", "use another profile"),
-    value("header", "iso8583", "use `none`, `tpdu` or `station`"),
-    value("guard", "true", "write `false` or leave it out"),
-    value("resend", "unacked", "write `never` or leave it out"),
-    value("on_line_loss", "reset_group", "write `keep` or leave it out"),
-];
+const UNBUILT: &[Unbuilt] = &[value("profile", "file", "use another profile")];
 
 impl Unbuilt {
     /// The refusal, for the operator.
     pub fn message(&self) -> String {
-        match self.value {
-            None => format!("`{}` is not built yet: {}", self.key, self.instead),
-            Some(value) => format!("`{}` = `{value}` is not built yet: {}", self.key, self.instead),
-        }
+        format!("`{}` = `{}` is not built yet: {}", self.key, self.value, self.instead)
     }
-}
-
-/// The row for a key that is not built at all.
-pub fn unbuilt_key(section: Section, key: &str) -> Option<&'static Unbuilt> {
-    UNBUILT.iter().find(|row| row.section == section && row.key == key && row.value.is_none())
 }
 
 /// The row for a value that is not built; `value` as text, without quotes.
 pub fn unbuilt_value(section: Section, key: &str, value: &str) -> Option<&'static Unbuilt> {
-    #[cfg(test)]
-    if key == "header" && AS_IF_BUILT.get() {
-        return None;
-    }
-    UNBUILT.iter().find(|row| row.section == section && row.key == key && row.value == Some(value))
-}
-
-#[cfg(test)]
-thread_local! {
-    /// Whether this thread's tests look at the configuration of headers that the switch does not
-    /// route by yet: it is read, checked and planned already.
-    pub static AS_IF_BUILT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// The keys of a section that are not built: known, when the nearest known one is looked for.
-pub fn unbuilt_keys(section: Section) -> impl Iterator<Item = &'static str> {
-    UNBUILT.iter().filter(move |row| row.section == section && row.value.is_none()).map(|row| row.key)
+    UNBUILT.iter().find(|row| row.section == section && row.key == key && row.value == value)
 }

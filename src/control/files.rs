@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::kept::{self, Unusable};
 use crate::config::fault::At;
 use crate::config::plan::Plan;
 use crate::config::{self, Fault, Host, Reading, Source};
@@ -30,6 +31,17 @@ pub fn read(main: &Path, host: &Host, running: Option<&Plan>, matched_before: &[
     faults.append(&mut reading.faults);
     warnings.append(&mut reading.warnings);
     (Reading { faults, warnings, configuration: reading.configuration }, matched)
+}
+
+/// Whether the `state` folder can be used, as far as it shows on this host: the switch may run as
+/// another user than whoever checks.
+pub fn look_at_state(main: &Path, reading: &mut Reading) {
+    let Some(source) = load(main, &[]).sources.into_iter().next() else { return };
+    let Some(state) = config::parse::state(&source) else { return };
+    let Err(unusable) = kept::look(&state.value) else { return };
+    let mine = matches!(unusable, Unusable::NotWritable(..));
+    let list = if mine { &mut reading.warnings } else { &mut reading.faults };
+    list.push(Fault::new(&source, state.place.offset, unusable.to_string()));
 }
 
 /// Reads the main file and, in the order of the patterns and then in byte order, what it includes.

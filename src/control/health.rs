@@ -26,7 +26,8 @@ pub fn not_ready(plan: &Plan, live: impl Fn(GroupId) -> bool) -> Vec<String> {
             // Of the two sides of a pair, the one that a route leads to must be there.
             Ways::Pair { to } if plan.group(*to).is_some_and(|to| to.answers) => routes.push((group, vec![*to])),
             Ways::Tpdu(ways) => routes.extend(ways.routes.iter().map(|route| (group, route.to.clone()))),
-            Ways::Pair { .. } | Ways::Nowhere | Ways::Station(_) => {}
+            Ways::Iso8583(ways) if !ways.to.is_empty() => routes.push((group, ways.to.clone())),
+            Ways::Pair { .. } | Ways::Nowhere | Ways::Station(_) | Ways::Iso8583(_) => {}
         }
     }
     let dead = routes.into_iter().filter(|(_, to)| !to.iter().any(|id| live(*id)));
@@ -63,6 +64,7 @@ mod tests {
             ids: vec![0x60],
             answers: TpduAnswers::Auto,
             digits: false,
+            guard: false,
             reserved: vec![3],
             routes: vec![route(&[3], &[1, 2]), route(&[], &[2])],
         };

@@ -11,6 +11,7 @@ pub mod descriptors;
 pub mod events;
 pub mod files;
 pub mod health;
+pub mod kept;
 pub mod listeners;
 pub mod log;
 pub mod observed;
@@ -21,7 +22,7 @@ pub mod reload;
 mod reservations;
 mod run;
 pub mod source;
-mod states;
+pub mod states;
 mod stop;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -5,10 +5,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::kept;
 use super::listeners::{Listeners, listening};
 use super::reservations::Reservations;
 use super::source::Fault;
-use super::states;
+use super::states::{self, Beginnings};
 use crate::config::Difference;
 use crate::config::plan::Plan;
 use crate::metrics::KnownLines;
@@ -24,8 +25,16 @@ pub struct Publisher {
     /// Of earlier plans, until every shard has applied a later one.
     retired: Vec<Listeners>,
     reservations: Reservations,
-    /// Where the numbers of a new table begin.
-    first_number: fn() -> u16,
+    beginnings: Box<dyn Beginnings>,
+}
+
+/// A plan for which everything is bound and made, and that no shard has seen yet.
+#[derive(Debug)]
+pub struct Staged {
+    pub next: Arc<Published>,
+    listeners: Listeners,
+    /// A line that was out of service by hand is in it no more.
+    pub forgotten: bool,
 }
 
 impl Publisher {
@@ -38,16 +47,16 @@ impl Publisher {
         bind: &dyn Fn(SocketAddr) -> io::Result<Listener>,
         file: &str,
         known: &mut KnownLines,
-        first_number: fn() -> u16,
+        beginnings: Box<dyn Beginnings>,
     ) -> Result<Self, Vec<Fault>> {
         let listeners = Listeners::default().for_plan(&plan, &[], bind, file)?;
         let shards = usize::from(plan.settings.shards);
-        let first = states::published(None, plan, known, first_number);
+        let first = states::published(None, plan, known, &*beginnings);
         let mut reservations = Reservations::default();
         reservations.prepare(&first);
         let world = Arc::new(World::new(first, shards));
         hand_over(&world, None, &world.current(), &Listeners::default(), &listeners);
-        Ok(Self { world, listeners, retired: Vec::new(), reservations, first_number })
+        Ok(Self { world, listeners, retired: Vec::new(), reservations, beginnings })
     }
 
     pub fn world(&self) -> &Arc<World> {
@@ -76,27 +85,35 @@ impl Publisher {
         Err(fixed.iter().map(|message| Fault::without_place(file, message)).collect())
     }
 
-    /// Binds what is new and makes `plan` the one that the shards take at their next turn. The
-    /// caller wakes them, and calls [`Publisher::tidy`] once they have taken it.
+    /// Binds what is new for `plan`. Whoever keeps what outlives a restart does so before it is
+    /// published.
     ///
     /// # Errors
     /// Every address that cannot be bound; then nothing has changed.
-    pub fn publish(
+    pub fn stage(
         &mut self,
         plan: Arc<Plan>,
         bind: &dyn Fn(SocketAddr) -> io::Result<Listener>,
         file: &str,
         known: &mut KnownLines,
-    ) -> Result<u64, Vec<Fault>> {
+    ) -> Result<Staged, Vec<Fault>> {
         let listeners = self.listeners.for_plan(&plan, &self.retired, bind, file)?;
         let previous = self.world.current();
-        let next = states::published(Some(&previous), plan, known, self.first_number);
+        let next = Arc::new(states::published(Some(&previous), plan, known, &*self.beginnings));
+        let forgotten = kept::forget_removed(&previous, &next.plan);
+        Ok(Staged { next, listeners, forgotten })
+    }
+
+    /// Makes the plan the one that the shards take at their next turn. The caller wakes them, and
+    /// calls [`Publisher::tidy`] once they have taken it.
+    pub fn publish(&mut self, staged: Staged) -> u64 {
+        let Staged { next, listeners, forgotten: _ } = staged;
         let epoch = next.epoch;
         self.reservations.prepare(&next);
-        hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);
+        hand_over(&self.world, Some(&self.world.current()), &next, &self.listeners, &listeners);
         self.world.publish(next);
         self.retired.push(std::mem::replace(&mut self.listeners, listeners));
-        Ok(epoch)
+        epoch
     }
 
     /// What has to be done again until it succeeds: numbers to reserve, listeners to close that a

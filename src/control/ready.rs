@@ -7,16 +7,18 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use crate::config::plan::Plan;
+use crate::config::written::readable;
 
 /// The line with `ready`: printed when every listener is bound and every shard runs.
 pub fn line(plan: &Plan, admin: &str) -> String {
     let lines = plan.lines.iter().flatten().count();
     let shards = plan.settings.shards;
     format!(
-        "ringswitch {} ready: {lines} line{} on {shards} shard{}, admin {admin}",
+        "ringswitch {} ready: {lines} line{} on {shards} shard{}, memory at most {}, admin {admin}",
         plan.settings.name,
         plural(lines),
         plural(usize::from(shards)),
+        readable(plan.settings.memory),
     )
 }
 
@@ -58,12 +60,13 @@ mod tests {
     #[test]
     fn the_line_says_who_is_ready_with_what_and_where_to_ask() {
         let mut plan = plan(&[listening("a", 1), listening("b", 2)]);
+        plan.settings.memory = 64 << 20;
         assert_eq!(
             line(&plan, "http://127.0.0.1:9600"),
-            "ringswitch sw1 ready: 2 lines on 1 shard, admin http://127.0.0.1:9600"
+            "ringswitch sw1 ready: 2 lines on 1 shard, memory at most 64 MiB, admin http://127.0.0.1:9600"
         );
         plan.settings.shards = 2;
         plan.lines.truncate(1);
-        assert_eq!(line(&plan, "off"), "ringswitch sw1 ready: 1 line on 2 shards, admin off");
+        assert_eq!(line(&plan, "off"), "ringswitch sw1 ready: 1 line on 2 shards, memory at most 64 MiB, admin off");
     }
 }

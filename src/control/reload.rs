@@ -10,11 +10,11 @@ use tokio::time::sleep;
 
 use super::changes::Changes;
 use super::descriptors;
+use super::kept::Keeper;
 use super::listeners::Bind;
 use super::observed::Observed;
 use super::publisher::Publisher;
 use super::source::{Fault, PlanSource, Refused};
-use super::states;
 use crate::config::plan::Plan;
 use crate::metrics::KnownLines;
 use crate::ring::Wake;
@@ -57,6 +57,8 @@ pub enum Verdict {
 pub struct Opening {
     pub world: Arc<World>,
     pub known: KnownLines,
+    /// `None`: nothing outlives a restart.
+    pub keeper: Option<Arc<Keeper>>,
     pub(super) publisher: Publisher,
 }
 
@@ -64,13 +66,24 @@ pub struct Opening {
 /// started afterwards: their commands wait for them.
 ///
 /// # Errors
-/// Every fault of this host: too few descriptors, addresses that cannot be bound.
-pub fn publish_first(plan: Arc<Plan>, bind: &Bind, file: &str) -> Result<Opening, Refused> {
+/// Every fault of this host: too few descriptors, addresses that cannot be bound, a disk that does
+/// not keep what it is given.
+pub fn publish_first(
+    plan: Arc<Plan>,
+    bind: &Bind,
+    file: &str,
+    keeper: Option<Arc<Keeper>>,
+) -> Result<Opening, Refused> {
     enough_descriptors(&plan, file)?;
     let mut known = KnownLines::default();
-    let publisher = Publisher::first(plan, &bind, file, &mut known, states::anywhere);
+    let publisher = Publisher::first(plan, &bind, file, &mut known, Box::new(keeper.clone()));
     let publisher = publisher.map_err(|faults| Refused { faults })?;
-    Ok(Opening { world: publisher.world().clone(), known, publisher })
+    let world = publisher.world().clone();
+    if let Some(keeper) = &keeper {
+        let begun = keeper.begin(&world.current());
+        begun.map_err(|unusable| Refused { faults: vec![Fault::without_place(file, unusable.to_string())] })?;
+    }
+    Ok(Opening { world, known, keeper, publisher })
 }
 
 fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
@@ -87,6 +100,7 @@ pub struct Reloader {
     wakers: Vec<Arc<dyn Wake>>,
     source: Arc<dyn PlanSource>,
     bind: Arc<Bind>,
+    keeper: Option<Arc<Keeper>>,
     applied_within: Duration,
 }
 
@@ -98,7 +112,8 @@ impl Reloader {
         source: Arc<dyn PlanSource>,
         bind: Arc<Bind>,
     ) -> Self {
-        Self { publisher: opening.publisher, observed, wakers, source, bind, applied_within: APPLIED_WITHIN }
+        let Opening { publisher, keeper, world: _, known: _ } = opening;
+        Self { publisher, observed, wakers, source, bind, keeper, applied_within: APPLIED_WITHIN }
     }
 
     /// Reads the configuration again and applies it; counted, and logged in one line.
@@ -143,7 +158,14 @@ impl Reloader {
 
     async fn apply(&mut self, plan: Arc<Plan>) -> Result<(u64, Vec<usize>), Vec<Fault>> {
         let file = self.file();
-        let epoch = self.publisher.publish(plan, &*self.bind, &file, &mut self.observed.known.lock())?;
+        let staged = self.publisher.stage(plan, &*self.bind, &file, &mut self.observed.known.lock())?;
+        if let Some(keeper) = &self.keeper {
+            if staged.forgotten {
+                keeper.note_change();
+            }
+            keeper.prepare(&staged.next).await;
+        }
+        let epoch = self.publisher.publish(staged);
         self.source.taken();
         self.wake();
         let waiting_for = self.wait(epoch).await;
@@ -164,7 +186,8 @@ impl Reloader {
         }
     }
 
-    /// What has to be done again until it succeeds, each second.
+    /// What has to be done again until it succeeds, each second: numbers to reserve, listeners to
+    /// close that a late shard still needed.
     pub fn tidy(&mut self) {
         self.publisher.tidy();
     }

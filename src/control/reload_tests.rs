@@ -65,7 +65,7 @@ struct Bench {
 }
 
 fn bench(first: Plan, bind: Arc<Bind>) -> Bench {
-    let opening = publish_first(Arc::new(first), &*bind, "ringswitch.toml").expect("can be opened");
+    let opening = publish_first(Arc::new(first), &*bind, "ringswitch.toml", None).expect("can be opened");
     let observed = Arc::new(Observed::new(opening.known.clone()));
     let (world, files, bell) = (opening.world.clone(), Arc::new(Files::default()), Arc::new(Bell::default()));
     let reloader = Reloader::new(opening, observed.clone(), vec![bell.clone()], files.clone(), bind);

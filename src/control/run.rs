@@ -95,6 +95,7 @@ impl Control {
         let world = opening.world.clone();
         let observed = Arc::new(Observed::new(opening.known.clone()));
         let name = socket.as_ref().map_or_else(|| "off".to_owned(), Socket::name);
+        let keeper = opening.keeper.clone();
         let reloader = Reloader::new(opening, observed.clone(), wakers.clone(), source.clone(), bind);
         let (orders, taken) = mpsc::channel(ORDERS);
         let pump = Arc::new(Mutex::new(Pump::new(world.clone(), observed.clone())));
@@ -105,18 +106,25 @@ impl Control {
             source,
             pump: pump.clone(),
             orders,
+            keeper: keeper.clone(),
         };
-        let switch = Switch { world, observed, wakers, orders: admin.orders.clone() };
+        let switch = Switch { world: world.clone(), observed, wakers, orders: admin.orders.clone() };
         // Kept to the last: the log ends with whoever drops it last.
         let _log = log.clone();
         let mut tasks = JoinSet::new();
         tasks.spawn(look_again_and_again(pump.clone()));
+        if let Some(keeper) = keeper.clone() {
+            tasks.spawn(keeper.keep(world.clone()));
+        }
         tasks.spawn(reload(reloader, taken, switch.clone(), log));
         tasks.spawn(serve_admin(socket, Arc::new(admin)));
         let end = switch.live(&name, &mut signals, &mut tasks).await;
         // Joined, so that what a task holds (a socket's name) is given back.
         tasks.shutdown().await;
         pump.lock().look();
+        if let (Some(keeper), End::Stopped) = (keeper, end) {
+            keeper.close(&world).await;
+        }
         tracing::info!(?end, "ended");
         Ok(end)
     }

@@ -2,27 +2,58 @@
 //! waiting requests.
 
 use std::collections::hash_map::RandomState;
+use std::fmt::Debug;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use super::kept::Keeper;
 use crate::config::plan::{Group, Plan, Ways};
 use crate::metrics::KnownLines;
 use crate::shared::group_table::GroupTable;
 use crate::shared::histogram::Histogram;
-use crate::shared::published::{GroupShared, LineShared, Published};
+use crate::shared::key_table::KeyTable;
+use crate::shared::published::{GroupShared, Keys, LineShared, Published};
 use crate::shared::response_table::ResponseTable;
 
-/// The plan with the state behind it. `known` gains the plan's lines; `first_number` says where the
-/// numbers of a new table begin.
+/// Numbers that a response table has at most: as many keys may wait.
+const SLOTS: usize = 1 << 16;
+
+/// What new tables begin with. Chance, but for what an earlier run left; apart from the tables,
+/// because a simulation must have no chance but its own.
+pub trait Beginnings: Debug + Send + Sync {
+    fn first_number(&self, group: &Group) -> u16;
+    /// Whoever could foresee keys could make two messages with the same one.
+    fn key_seed(&self) -> u64;
+}
+
+/// Numbers go on behind those of the run before. Where nothing is known of it, a random number makes
+/// it unlikely that an old answer meets a new request.
+impl Beginnings for Option<Arc<Keeper>> {
+    fn first_number(&self, group: &Group) -> u16 {
+        let known = self.as_ref().and_then(|keeper| keeper.start(group));
+        known.unwrap_or_else(|| (random() & 0xffff) as u16)
+    }
+
+    fn key_seed(&self) -> u64 {
+        random()
+    }
+}
+
+fn random() -> u64 {
+    // The standard library seeds this from the system's randomness.
+    RandomState::new().hash_one(0u8)
+}
+
+/// The plan with the state behind it. `known` gains the plan's lines.
 pub fn published(
     previous: Option<&Published>,
     plan: Arc<Plan>,
     known: &mut KnownLines,
-    first_number: fn() -> u16,
+    beginnings: &dyn Beginnings,
 ) -> Published {
     known.learn(&plan);
     let shards = usize::from(plan.settings.shards);
-    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, first_number);
+    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, beginnings);
     Published {
         epoch: previous.map_or(1, |previous| previous.epoch + 1),
         lines: plan.lines.iter().map(|line| line_state(line.as_ref()?.name.as_ref(), known)).collect(),
@@ -36,12 +67,14 @@ pub fn published(
 pub fn fixed(old: &Plan, new: &Plan) -> Vec<String> {
     let changes = |group: &Group| {
         let before = old.group(group.id).filter(|before| before.answers && same_group(before, group))?;
-        match (&before.ways, &group.ways) {
-            (Ways::Tpdu(before), Ways::Tpdu(after)) if before.digits != after.digits => {
-                Some(format!("tpdu_digits of {}: a change needs a restart", group.member_name))
-            }
-            _ => None,
-        }
+        let digits_before = match &before.ways {
+            Ways::Tpdu(before) => before.digits,
+            Ways::Iso8583(_) => false,
+            Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+        };
+        let Ways::Tpdu(after) = &group.ways else { return None };
+        (digits_before != after.digits)
+            .then(|| format!("tpdu_digits of {}: a change needs a restart", group.member_name))
     };
     new.groups.iter().flatten().filter_map(|group| changes(group)).collect()
 }
@@ -65,43 +98,65 @@ fn group_state(
     staying: Option<&Arc<GroupShared>>,
     group: &Group,
     shards: usize,
-    first_number: fn() -> u16,
+    beginnings: &dyn Beginnings,
 ) -> Arc<GroupShared> {
     let Some(old) = staying else {
         return Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-            responses: new_responses(group, first_number),
+            responses: new_responses(group, beginnings),
+            keys: new_keys(group, beginnings),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
+            resets: Arc::default(),
         });
     };
     if let Some(responses) = &old.responses {
         responses.set_pending(group.limits.pending);
         responses.set_rest(group.timers.answer_within);
+        if needs_tags(group) {
+            responses.keep_tags();
+        }
     }
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
-    // A table of numbers stays when no route leads to the group any more: answers are still due.
-    let responses = old.responses.clone().or_else(|| new_responses(group, first_number));
-    let as_it_was = !outgrown && responses.is_some() == old.responses.is_some();
-    if as_it_was {
+    // Tables stay when no route leads to the group any more: answers are still due.
+    let responses = old.responses.clone().or_else(|| new_responses(group, beginnings));
+    let keys = old.keys.clone().or_else(|| new_keys(group, beginnings));
+    let had_them = responses.is_some() == old.responses.is_some() && keys.is_some() == old.keys.is_some();
+    if had_them && !outgrown {
         return old.clone();
     }
-    Arc::new(GroupShared { table, responses, answer_seconds: old.answer_seconds.clone() })
+    let (answer_seconds, resets) = (old.answer_seconds.clone(), old.resets.clone());
+    Arc::new(GroupShared { table, responses, keys, answer_seconds, resets })
 }
 
-/// The numbers of a group that answers under a header whose answers are matched by number.
-fn new_responses(group: &Group, first_number: fn() -> u16) -> Option<Arc<ResponseTable>> {
-    let Ways::Tpdu(ways) = &group.ways else { return None };
+/// The numbers of a group that answers under a header whose answers are matched by number or key.
+fn new_responses(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<ResponseTable>> {
+    let digits = match &group.ways {
+        Ways::Tpdu(ways) => ways.digits,
+        Ways::Iso8583(_) => false,
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
+    };
     if !group.answers {
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    Some(Arc::new(ResponseTable::new(pending, rest, ways.digits, first_number())))
+    let responses = ResponseTable::new(pending, rest, digits, beginnings.first_number(group));
+    if needs_tags(group) {
+        responses.keep_tags();
+    }
+    Some(Arc::new(responses))
 }
 
-/// A number to begin near. Without memory of the previous run a random start makes it unlikely that
-/// an old answer meets a new request.
-pub fn anywhere() -> u16 {
-    // The standard library seeds this from the system's randomness.
-    (RandomState::new().hash_one(0u8) & 0xffff) as u16
+/// Whether answers must fit more than a number.
+fn needs_tags(group: &Group) -> bool {
+    match &group.ways {
+        Ways::Tpdu(ways) => ways.guard,
+        Ways::Iso8583(_) => true,
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => false,
+    }
+}
+
+fn new_keys(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<Keys>> {
+    let keyed = group.answers && matches!(group.ways, Ways::Iso8583(_));
+    keyed.then(|| Arc::new(Keys { table: KeyTable::new(SLOTS), seed: beginnings.key_seed() }))
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::listeners::Bind;
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Plan, Profile, Second, Settings, Side, Tier, Timers, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, OnLineLoss, Plan, Profile, Resend, Second, Settings, Side,
+    Tier, Timers, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -51,6 +52,7 @@ fn line(name: &str, side: Side) -> Line {
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
         allow: Arc::new(Allowlist::default()),
         second: Second::Refuse,
+        resend: Resend::Never,
     }
 }
 
@@ -79,6 +81,7 @@ pub fn settings() -> Settings {
         admin: Admin::Off,
         log: LogFormat::Text,
         spin: Span::ZERO,
+        state: None,
         drain_within: Span::from_secs(1),
         memory: 1 << 30,
         connections: 100,
@@ -103,6 +106,7 @@ fn header_of(ways: &Ways) -> Header {
         Ways::Nowhere | Ways::Pair { .. } => Header::None,
         Ways::Tpdu(_) => Header::Tpdu,
         Ways::Station(_) => Header::Station,
+        Ways::Iso8583(_) => Header::Iso8583,
     }
 }
 
@@ -116,8 +120,8 @@ pub fn group(id: u32, member: &str, ways: Ways, answers: bool) -> Arc<Group> {
         lines: Vec::new(),
         header: header_of(&ways),
         ways,
-        iso8583: None,
         answers,
+        on_line_loss: OnLineLoss::Keep,
         timers: timers(),
         limits: Limits { line_queue: 1 << 20, answer_queue: 16 << 20, pending: 65_000 },
     })

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod guard;
 pub mod iso8583;
 pub mod station;
 pub mod tpdu;

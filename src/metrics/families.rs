@@ -8,7 +8,7 @@ use prometheus_client::registry::Unit;
 
 use super::snapshot::{GroupFacts, LineFacts};
 use super::{Distribution, Labels, Snapshot};
-use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected, ResendFailed};
 use crate::shared::counters::{Cold, Hot};
 use crate::shared::status::LineState;
 
@@ -38,16 +38,23 @@ const HOT: &[(&str, &str, Hot)] = &[
 const COLD: &[(&str, &str, Cold)] = &[
     ("connections_accepted", "Connections admitted on the line", Cold::ConnectionsAccepted),
     ("answers_rerouted", "Answers sent on another line than their request's, which was down", Cold::AnswersRerouted),
+    (
+        "answers_resent",
+        "Answers sent again, because a line broke that had taken them and its peer's TCP had not acknowledged them",
+        Cold::AnswersResent,
+    ),
     ("answers_late", "Answers that came after their request's deadline", Cold::AnswersLate),
-    ("answers_unmatched", "Answers for which nobody waited", Cold::AnswersUnmatched),
+    (
+        "answers_unmatched",
+        "Answers for which nobody waited; under ISO 8583 also those that lack a field of their request's `key`",
+        Cold::AnswersUnmatched,
+    ),
     ("requests_timed_out", "Requests of the line that were not answered in time", Cold::RequestsTimedOut),
-];
-
-/// Families of the contract that nothing counts yet: announced, so that alerts can name them, and
-/// without a sample, so that nobody takes a zero for a measurement.
-const ANNOUNCED: &[(&str, &str)] = &[
-    ("answers_resent", "Answers sent again over another line after theirs broke (not built yet)"),
-    ("answers_resend_failed", "Answers that could not be sent again, by reason (not built yet)"),
+    (
+        "requests_repeated",
+        "Requests received again while their first copy waited for its answer, and handed on (ISO 8583)",
+        Cold::RequestsRepeated,
+    ),
 ];
 
 /// Writes the families of one snapshot.
@@ -83,13 +90,17 @@ impl<'e, 's> Families<'e, 's> {
         self.by_reason("rejects_made", "Rejected messages made for frames of the line", rejects, |line| {
             &line.counts.rejected
         })?;
+        let failed = ResendFailed::ALL.iter().map(|reason| reason.name());
+        self.by_reason(
+            "answers_resend_failed",
+            "Answers received on the line, taken by one that broke, and not sent again",
+            failed,
+            |line| &line.counts.resend_failed,
+        )?;
         let malformed = Malformed::ALL.iter().map(|reason| reason.name());
         self.by_reason("frames_malformed", "Bytes that never became a frame", malformed, |line| {
             &line.counts.malformed
         })?;
-        for (name, help) in ANNOUNCED {
-            self.counter(name, help)?;
-        }
         self.line_state_changes()
     }
 

@@ -7,13 +7,14 @@ use super::super::snapshot::{GroupFacts, LineCounts, LineFacts, LinePlace, Numbe
 use super::super::{Distribution, Labels, Snapshot};
 use super::render;
 use crate::config::plan::{Flow, Tier};
-use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected, ResendFailed};
 use crate::shared::counters::{Cold, Hot};
 use crate::shared::histogram::Histogram;
 use crate::shared::status::{Cause, LineState};
 use crate::time::{Instant, Span};
 
-/// Families that INTERFACE names, those of features to come left out.
+/// Families that INTERFACE names, those of features to come left out, and the copies of requests that
+/// PROTOCOL wants counted.
 const FAMILIES: &[(&str, &str)] = &[
     ("ringswitch_line_up", "gauge"),
     ("ringswitch_frames_received", "counter"),
@@ -34,6 +35,7 @@ const FAMILIES: &[(&str, &str)] = &[
     ("ringswitch_answers_late", "counter"),
     ("ringswitch_answers_unmatched", "counter"),
     ("ringswitch_requests_timed_out", "counter"),
+    ("ringswitch_requests_repeated", "counter"),
     ("ringswitch_frames_dropped", "counter"),
     ("ringswitch_frames_malformed", "counter"),
     ("ringswitch_config_last_reload_successful", "gauge"),
@@ -79,6 +81,7 @@ fn every_reason_of_every_line_is_exported_from_the_start_and_after_its_removal()
         };
         assert_eq!(count("ringswitch_frames_dropped_total"), Drop::COUNT);
         assert_eq!(count("ringswitch_rejects_made_total"), Rejected::COUNT);
+        assert_eq!(count("ringswitch_answers_resend_failed_total"), ResendFailed::COUNT);
         assert_eq!(count("ringswitch_frames_malformed_total"), Malformed::COUNT);
         assert_eq!(count("ringswitch_connections_refused_total"), Refusal::COUNT);
         assert_eq!(count("ringswitch_connections_closed_total"), Closed::COUNT);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Distribution, Labels};
 use crate::config::plan::{Flow, Tier};
-use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected, ResendFailed};
 use crate::shared::counters::{Cold, Hot};
 use crate::shared::status::{Cause, LineState};
 use crate::time::{Instant, Span};
@@ -92,6 +92,7 @@ pub struct LineCounts {
     pub cold: [u64; Cold::COUNT],
     pub dropped: [u64; Drop::COUNT],
     pub rejected: [u64; Rejected::COUNT],
+    pub resend_failed: [u64; ResendFailed::COUNT],
     pub malformed: [u64; Malformed::COUNT],
     pub refused: [u64; Refusal::COUNT],
     pub closed: [u64; Closed::COUNT],

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::snapshot::{GroupFacts, LineCounts, LineFacts, LinePlace, NumberFacts, ShardFacts, Snapshot, SwitchFacts};
 use super::{Distribution, KnownLine, KnownLines};
 use crate::config::plan::{Group, Plan, Tier};
-use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected, ResendFailed};
 use crate::shared::counters::{Cold, Hot, LineCounters, ShardCounters};
 use crate::shared::group_table::{GroupTable, Set};
 use crate::shared::published::{GroupShared, Published, World};
@@ -92,6 +92,7 @@ fn counts(counters: &LineCounters) -> LineCounts {
         cold: array::from_fn(|at| counters.cold(Cold::ALL[at])),
         dropped: array::from_fn(|at| counters.dropped(Drop::ALL[at])),
         rejected: array::from_fn(|at| counters.rejected(Rejected::ALL[at])),
+        resend_failed: array::from_fn(|at| counters.resend_failed(ResendFailed::ALL[at])),
         malformed: array::from_fn(|at| counters.malformed(Malformed::ALL[at])),
         refused: array::from_fn(|at| counters.refused(Refusal::ALL[at])),
         closed: array::from_fn(|at| counters.closed(Closed::ALL[at])),

@@ -164,11 +164,18 @@ pub trait Ring {
     /// Sets up a connection that was accepted (no delay) and says who it is.
     fn admitted(&mut self, socket: Socket) -> io::Result<()>;
 
+    /// Whether a connect that ended with 0 made a connection: to whom, or why it did not.
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr>;
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr>;
 
     fn local(&self, socket: Socket) -> io::Result<SocketAddr>;
 
     fn health(&self, socket: Socket) -> io::Result<Health>;
+
+    /// Bytes given to the kernel and not acknowledged, sent or not; a FIN of ours counts as one.
+    /// The one question of [`Ring::health`] that is asked often: once for many frames.
+    fn unacknowledged(&self, socket: Socket) -> io::Result<u64>;
 
     /// Closes with a reset. No operation may be in flight on the socket.
     fn reset(&mut self, socket: Socket);

@@ -62,6 +62,14 @@ pub fn remote(socket: Socket) -> io::Result<SocketAddr> {
     ip(with(socket, |socket| socket.peer_addr())?)
 }
 
+/// The same of a socket whose connect has ended: if it is not connected, why, as far as the kernel still knows.
+pub fn connected(socket: Socket) -> io::Result<SocketAddr> {
+    with(socket, |socket| match socket.peer_addr() {
+        Ok(address) => ip(address),
+        Err(error) => Err(socket.take_error()?.unwrap_or(error)),
+    })
+}
+
 pub fn local(socket: Socket) -> io::Result<SocketAddr> {
     ip(with(socket, |socket| socket.local_addr())?)
 }
@@ -150,7 +158,7 @@ fn tcp_info(socket: Socket) -> io::Result<libc::tcp_info> {
 }
 
 /// Bytes given to the kernel and not acknowledged, a FIN included.
-fn outgoing(socket: Socket) -> io::Result<u64> {
+pub fn outgoing(socket: Socket) -> io::Result<u64> {
     queue(socket, libc::TIOCOUTQ)
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::Shard;
 use super::deliver::{count_drop, counters_of};
 use crate::ids::GroupId;
-use crate::reason::{Closed, Drop, Malformed};
+use crate::reason::{Closed, Drop, Malformed, ResendFailed};
 use crate::ring::Ring;
 use crate::shared::counters::{Cold, ShardCounters};
 use crate::shared::response_table::{ResponseTable, Waiting};
@@ -114,6 +114,7 @@ impl<R: Ring> Shard<R> {
         let connection = &self.connections[index as usize];
         let health = self.ring.health(connection.socket).unwrap_or_default();
         let waiting = health.outstanding > 0 || !self.is_idle(connection);
+        self.trim_to(index, health.outstanding);
         let line = &mut self.switch.lines[slot as usize];
         let unread_within = line.plan.timers.unread_within;
         if line.progress.stalled(now, health.acknowledged, waiting, unread_within) {
@@ -125,12 +126,15 @@ impl<R: Ring> Shard<R> {
         let now = self.switch.now;
         let Phase::Draining(drain) = self.switch.lines[slot as usize].phase else { return };
         match drain.finished_at {
-            Some(at) if now >= at + FIN_WITHIN => self.sever(index, Closed::Drained),
+            Some(at) if now >= at + FIN_WITHIN => self.sever(index, drain.closed()),
             Some(_) => {}
-            None if self.switch.drained(slot) && self.is_idle(&self.connections[index as usize]) => {
+            None if self.switch.drained(slot)
+                && self.is_idle(&self.connections[index as usize])
+                && self.is_acknowledged(index) =>
+            {
                 self.finish_drain(slot, drain);
             }
-            None if now >= drain.until => self.sever(index, Closed::DrainTimeout),
+            None if now >= drain.until => self.sever(index, drain.overdue()),
             None => {}
         }
     }
@@ -139,20 +143,32 @@ impl<R: Ring> Shard<R> {
         let now = self.switch.now;
         if self.switch.lines[slot as usize].peer_finished {
             let index = self.wires[slot as usize].connection.expect("a draining line has its connection");
-            return self.sever(index, Closed::Drained);
+            return self.sever(index, drain.closed());
         }
         self.switch.lines[slot as usize].phase = Phase::Draining(Drain { finished_at: Some(now), ..drain });
         self.finish(slot);
     }
 
-    /// After the peer's FIN: kept while something is due to it and it can be written to.
+    /// After the peer's FIN: kept while something is due to it and it can be written to, and until
+    /// the answers that it was given are acknowledged. If it has closed whole, a reset says so.
     fn look_at_finished(&mut self, slot: u32, index: u32) {
+        let now = self.switch.now;
+        let unacknowledged = !self.is_acknowledged(index);
+        let connection = &self.connections[index as usize];
         let line = &self.switch.lines[slot as usize];
-        let due = self.switch.now < line.answers_due_until && line.shared.counters.pending() > 0;
+        let due = now < line.answers_due_until && line.shared.counters.pending() > 0;
         let queued = !line.outbox.is_empty();
         let waits_to_be_read = line.pause.is_some();
-        if !due && !queued && !waits_to_be_read {
-            self.sever(index, Closed::Peer);
+        let in_time = connection.log.deadlines().is_some_and(|(_, last)| now < last);
+        let of_use = due || queued || waits_to_be_read || (unacknowledged && in_time);
+        if !of_use {
+            return self.sever(index, Closed::Peer);
+        }
+        if (queued || unacknowledged) && self.ring.health(connection.socket).is_ok_and(|health| health.dead) {
+            return self.sever(index, Closed::Reset);
+        }
+        if now >= line.progress.look_at {
+            self.look_at_progress(slot, index);
         }
     }
 
@@ -216,7 +232,9 @@ impl<R: Ring> Shard<R> {
             self.note_memory(held.frame.len() as u64, 0);
             let run = run_of(&held);
             let mut delivery = self.delivery();
-            delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
+            if held.kind == Kind::Answer {
+                delivery.counters_of(held.origin).add_cold(Cold::AnswersRerouted, 1);
+            }
             delivery.send_on(group, target.line, target.place, run, &held.frame);
         }
     }
@@ -250,8 +268,13 @@ impl<R: Ring> Shard<R> {
         for mut group in std::mem::take(&mut self.switch.gone) {
             for held in group.held.drain(..) {
                 self.memory_bytes -= held.frame.len() as u64;
+                let counters = counters_of(&self.switch, &self.world, held.origin);
+                if held.kind == Kind::Resent {
+                    counters.add_resend_failed(ResendFailed::RequesterGone, 1);
+                    continue;
+                }
                 ShardCounters::add(&self.world.shards[self.id.index()].held_out, 1);
-                count_drop(counters_of(&self.switch, &self.world, held.origin), Drop::RequesterGone, 1);
+                count_drop(counters, Drop::RequesterGone, 1);
             }
             if let Some(table) = &group.shared.responses {
                 let mut expired = Vec::new();
@@ -267,7 +290,7 @@ impl<R: Ring> Shard<R> {
 fn run_of(held: &Held) -> Run {
     Run {
         origin: held.origin,
-        kind: Kind::Answer,
+        kind: held.kind,
         frames: 1,
         bytes: held.frame.len() as u32,
         arrived: held.arrived,

@@ -3,9 +3,11 @@
 
 use std::collections::VecDeque;
 
+use super::log::Log;
 use super::queue::Queue;
 use crate::frame::Framing;
 use crate::ids::{GroupId, LineId};
+use crate::reason::Closed;
 use crate::ring::Socket;
 use crate::ring::token::{Kind, Token};
 use crate::switch::line::outbox::Outbox;
@@ -21,6 +23,10 @@ pub struct Connection {
     /// Which line and group it carried: what is left in its queue is theirs.
     pub carried: Carried,
     pub queue: Queue,
+    /// The answers that it was given and may have to go again.
+    pub log: Log,
+    /// Whether answers are logged (`resend`).
+    pub resends: bool,
     /// What its queue holds, once the line itself has gone on without it.
     pub orphans: Option<Outbox>,
     pub inlet: Inlet,
@@ -33,6 +39,8 @@ pub struct Connection {
     pub credit: u32,
     /// Waits in the list of those that had no receive buffer.
     pub starved: bool,
+    /// Our FIN is out, or asked for.
+    pub finished: bool,
     /// How to close once nothing is in flight.
     pub closing: Option<Closing>,
 }
@@ -56,9 +64,21 @@ pub struct Sending {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Closing {
-    /// FIN, as far as the kernel lets us.
+    /// FIN, as far as the kernel lets us; the kernel goes on with what it was given.
     Finish,
+    /// FIN too, but the peer's has come: what it has not acknowledged it may never take.
+    Reply,
     Reset,
+}
+
+impl Closing {
+    pub const fn after(reason: Closed) -> Self {
+        match reason {
+            Closed::Drained | Closed::GroupReset => Self::Finish,
+            Closed::Peer => Self::Reply,
+            _ => Self::Reset,
+        }
+    }
 }
 
 /// Bytes received and not decided: the beginning of a frame, or what a full destination left.

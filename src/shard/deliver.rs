@@ -224,11 +224,11 @@ impl Delivery<'_> {
         if taken == cuts.len() {
             return self.queued_new(to, run);
         }
-        let bytes = cuts[..taken].iter().map(|cut| (prefix.bytes() + usize::from(cut.len)) as u32).sum();
+        let queued = cuts[..taken].iter().map(|cut| (prefix.bytes() + usize::from(cut.len)) as u32).sum();
         if taken > 0 {
-            self.queued_new(to, Run { frames: taken as u32, bytes, ..run });
+            self.queued_new(to, Run { frames: taken as u32, bytes: queued, ..run });
         }
-        self.drop_for_memory(to, run, taken);
+        self.drop_for_memory(to, run, taken, bytes);
     }
 
     fn queued_new(&mut self, to: u32, run: Run) {
@@ -249,7 +249,7 @@ impl Delivery<'_> {
             let (group, position) = (line.plan.group, line.plan.position);
             self.switch.group(group).shared.table.set_full(position);
         }
-        if run.kind == Kind::Answer {
+        if run.kind.is_answer() {
             self.switch.tell_answer_bytes(to);
         }
         let wire = &mut self.wires[to as usize];
@@ -261,14 +261,14 @@ impl Delivery<'_> {
         }
     }
 
-    /// There was no memory for the cuts from `taken` on.
+    /// There was no memory for the cuts of `bytes` from `taken` on.
     #[cold]
-    fn drop_for_memory(&mut self, to: u32, run: Run, taken: usize) {
+    fn drop_for_memory(&mut self, to: u32, run: Run, taken: usize, bytes: &[u8]) {
         let group = self.switch.lines[to as usize].plan.group;
         for at in taken..self.switch.cuts.len() {
             let cut = self.switch.cuts[at];
             if run.kind == Kind::Request {
-                self.switch.give_up_cut(group, &cut);
+                self.switch.give_up_cut(group, &cut, bytes, run.deadline);
             }
             count_drop(self.counters_of(run.origin), Drop::Memory, 1);
         }
@@ -276,7 +276,7 @@ impl Delivery<'_> {
 
     fn drop_new(&mut self, slot: u32, reason: Drop, frames: u64) {
         let line = &mut self.switch.lines[slot as usize];
-        if matches!(reason, Drop::Late | Drop::Unmatched | Drop::RequesterGone | Drop::RequesterStalled) {
+        if matches!(reason, Drop::Late | Drop::Unmatched | Drop::Guard | Drop::RequesterGone | Drop::RequesterStalled) {
             line.asked -= frames as i64;
         }
         count_drop(&line.shared.counters, reason, frames);
@@ -333,9 +333,9 @@ impl Delivery<'_> {
         let now = self.switch.now;
         let view = self.switch.group_mut(group);
         let until = (now + view.plan.timers.hold_answer).min(run.deadline);
-        let (origin, arrived, deadline) = (run.origin, run.arrived, run.deadline);
+        let Run { origin, kind, arrived, deadline, .. } = run;
         *self.memory_bytes += frame.len() as u64;
-        view.held.push_back(Held { origin, frame: frame.into_boxed_slice(), arrived, deadline, until });
+        view.held.push_back(Held { origin, kind, frame: frame.into_boxed_slice(), arrived, deadline, until });
         if !self.holding.contains(&group) {
             self.holding.push(group);
         }
@@ -352,14 +352,17 @@ impl Delivery<'_> {
     pub fn redirect(&mut self, group: GroupId, run: Run, frames: &[u8]) {
         let now = self.switch.now;
         if now >= run.deadline {
-            let reason = if run.kind == Kind::Answer { Drop::Late } else { Drop::Expired };
+            let reason = if run.kind.is_answer() { Drop::Late } else { Drop::Expired };
             return self.drop_held(group, run, frames, reason, false);
         }
         if self.switch.groups.get(group.index()).is_none_or(Option::is_none) {
-            let reason = if run.kind == Kind::Answer { Drop::RequesterGone } else { Drop::NoRoute };
+            let reason = if run.kind.is_answer() { Drop::RequesterGone } else { Drop::NoRoute };
             return self.drop_held(group, run, frames, reason, false);
         }
-        let pick = self.switch.pick(group, Purpose::Answer, frames.len());
+        // A line that joins while the answers of a broken one are gone through must not carry the later
+        // ones before those that are held.
+        let behind_held = run.kind.is_answer() && !self.switch.group(group).held.is_empty();
+        let pick = if behind_held { Pick::Nobody } else { self.switch.pick(group, Purpose::Answer, frames.len()) };
         match (pick, run.kind) {
             (Pick::Line(target), kind) => {
                 if kind == Kind::Answer {
@@ -367,7 +370,7 @@ impl Delivery<'_> {
                 }
                 self.send_on(group, target.line, target.place, run, frames);
             }
-            (_, Kind::Answer) => {
+            (_, Kind::Answer | Kind::Resent) => {
                 let framing = self.switch.framing_of(group);
                 for frame in whole_frames(framing, frames) {
                     let run = Run { frames: 1, bytes: frame.len() as u32, ..run };
@@ -401,11 +404,16 @@ impl Delivery<'_> {
         {
             let framing = view.framing;
             for frame in whole_frames(framing, frames) {
-                self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], begun);
+                self.switch.give_up_request(group, &frame[framing.prefix.bytes()..], run.deadline, begun);
             }
         }
-        if matches!(run.kind, Kind::Probe | Kind::Reject) {
-            return;
+        match run.kind {
+            Kind::Pair | Kind::Request | Kind::Answer => {}
+            Kind::Probe | Kind::Reject => return,
+            // It was forwarded once: only that it did not go again is told.
+            Kind::Resent => {
+                return self.counters_of(run.origin).add_resend_failed(reason.into(), u64::from(run.frames));
+            }
         }
         ShardCounters::add(&self.world.shards[self.switch.shard.index()].held_out, u64::from(run.frames));
         count_drop(self.counters_of(run.origin), reason, u64::from(run.frames));

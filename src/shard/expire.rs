@@ -42,9 +42,10 @@ impl<R: Ring> Shard<R> {
         // Those that stay are counted again as they are queued again.
         line.asked -= runs.iter().filter(|run| run.kind == Kind::Request).map(|run| i64::from(run.frames)).sum::<i64>();
         let memory = self.ring.memory();
-        let queue = &mut self.connections[index as usize].queue;
-        let (bytes, _) = queue.gather(memory.received, memory.chunks, 0);
-        queue.clear(memory.chunks);
+        let connection = &mut self.connections[index as usize];
+        let (bytes, _) = connection.queue.gather(memory.received, memory.chunks, 0);
+        let emptied = connection.emptied();
+        connection.queue.clear_unsent(memory.chunks, emptied);
         let mut rest = &bytes[..];
         for (nth, run) in runs.into_iter().enumerate() {
             let (own, behind) = rest.split_at(run.bytes as usize);
@@ -70,7 +71,7 @@ impl<R: Ring> Shard<R> {
         }
         let rest = Run { bytes: run.bytes - begun, frames: run.frames - u32::from(begun > 0), ..run };
         if rest.frames > 0 {
-            let reason = if run.kind == Kind::Answer { Drop::Late } else { Drop::Expired };
+            let reason = if run.kind.is_answer() { Drop::Late } else { Drop::Expired };
             delivery.drop_held(group, rest, others, reason, false);
         }
     }

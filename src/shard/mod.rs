@@ -6,11 +6,14 @@ pub mod connection;
 pub mod cpu;
 pub mod deliver;
 pub mod expire;
+pub mod log;
 pub mod open;
 pub mod orders;
 pub mod post;
 pub mod queue;
 pub mod receive;
+pub mod resend;
+pub mod reset;
 pub mod send;
 pub mod sever;
 pub mod thread;
@@ -71,6 +74,8 @@ pub struct Shard<R: Ring> {
     used_at: Instant,
     stop_by: Option<Instant>,
     memory_bytes: u64,
+    /// When resend logs were last let go of because memory ran short.
+    relieved_at: Instant,
     /// A letter in one piece.
     mail_scratch: Vec<u8>,
     /// Where frames for another shard are put together.
@@ -125,6 +130,7 @@ impl<R: Ring> Shard<R> {
             used_at: Instant(0),
             stop_by: None,
             memory_bytes: 0,
+            relieved_at: Instant(0),
             mail_scratch: Vec::new(),
             wire_scratch: Vec::new(),
             width: Width::default(),

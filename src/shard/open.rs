@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 
 use super::Shard;
 use super::connection::{CREDIT_MIN, Carried, Connection, Inlet};
+use super::log::Log;
 use super::queue::Queue;
-use crate::config::plan::Side;
+use crate::config::plan::{Resend, Side};
 use crate::reason::{Closed, Refusal};
 use crate::ring::token::{Kind, Token};
 use crate::ring::{Completion, Operation, Ring, Socket};
@@ -83,11 +84,21 @@ impl<R: Ring> Shard<R> {
                     // The connection stays in the backlog. Armed at once it would fail at once.
                     self.wires[slot as usize].accept_starved = true;
                     self.schedule_in(slot, super::clocks::ACCEPT_AGAIN);
+                    self.tell_starved(slot, &io::Error::from_raw_os_error(-completion.result));
                 }
                 libc::ECANCELED => {}
                 _ => self.listen(slot),
             }
         }
+    }
+
+    /// Somebody waits in the backlog and cannot be let in: the operator is to know why.
+    fn tell_starved(&mut self, slot: u32, error: &io::Error) {
+        let line = &self.switch.lines[slot as usize];
+        let sentence = format!("a connection waits in the backlog: {error}");
+        line.shared.status.update(|details| details.last_error = Some(sentence));
+        let (at, name) = (self.switch.now, line.plan.name.clone());
+        self.tell(Event::Starved { at, line: name, error: error.raw_os_error().unwrap_or_default() });
     }
 
     pub(super) fn admit_newcomers(&mut self) {
@@ -136,10 +147,11 @@ impl<R: Ring> Shard<R> {
         if health.ended && health.unread > 0 && !paused && waited < LAST_WORDS {
             return self.doorstep.push(newcomer);
         }
-        let reason = match (health.ended, health.dead) {
-            (_, true) => Closed::Reset,
-            (true, false) => Closed::Peer,
-            (false, false) => Closed::Replaced,
+        let reason = match (self.switch.lines[slot as usize].phase, health.ended, health.dead) {
+            (Phase::Draining(drain), ..) => drain.closed(),
+            (_, _, true) => Closed::Reset,
+            (_, true, false) => Closed::Peer,
+            (_, false, false) => Closed::Replaced,
         };
         self.sever(index, reason);
         self.admit(newcomer);
@@ -192,6 +204,7 @@ impl<R: Ring> Shard<R> {
     fn hold_connection(&mut self, slot: u32, socket: Socket) -> u32 {
         let line = &self.switch.lines[slot as usize].plan;
         let carried = Carried { line: line.id, group: line.group, framing: line.framing };
+        let resends = line.resend == Resend::Unacked;
         let index = self.free.pop().unwrap_or(self.connections.len() as u32);
         let generation = self.connections.get(index as usize).map_or(0, |connection| connection.generation);
         let connection = Connection {
@@ -201,6 +214,8 @@ impl<R: Ring> Shard<R> {
             line: Some(slot),
             carried,
             queue: Queue::default(),
+            log: Log::default(),
+            resends,
             orphans: None,
             inlet: Inlet::default(),
             receiving: false,
@@ -208,6 +223,7 @@ impl<R: Ring> Shard<R> {
             in_flight: 0,
             credit: CREDIT_MIN,
             starved: false,
+            finished: false,
             closing: None,
         };
         match self.connections.get_mut(index as usize) {
@@ -243,14 +259,19 @@ impl<R: Ring> Shard<R> {
             return self.close_if_joined(index);
         }
         let slot = connection.line.expect("a connection that is not closing has its line");
-        if completion.result < 0 {
-            let error = io::Error::from_raw_os_error(-completion.result);
-            self.abandon_connect(index, slot);
-            return self.connect_failed(slot, &error);
+        // A result of 0 is not enough: a connect that an ICMP error met while the kernel held the socket ends
+        // with it, too (6.18: prohibited on the way), and only the socket knows that it is not connected.
+        let connected = match completion.result {
+            error @ ..0 => Err(io::Error::from_raw_os_error(-error)),
+            _ => self.ring.connected(connection.socket),
+        };
+        match connected {
+            Ok(remote) => self.line_up(slot, index, Cause::Connected, Some(remote)),
+            Err(error) => {
+                self.abandon_connect(index, slot);
+                self.connect_failed(slot, &error);
+            }
         }
-        let socket = connection.socket;
-        let remote = self.ring.remote(socket).ok();
-        self.line_up(slot, index, Cause::Connected, remote);
     }
 
     /// No answer within `connect_within`.
@@ -279,7 +300,7 @@ impl<R: Ring> Shard<R> {
         let Side::Connect { remote, .. } = self.switch.lines[slot as usize].plan.side else { return };
         let (reason, text) = match error.raw_os_error() {
             None | Some(libc::ETIMEDOUT) => (Closed::ConnectTimeout, "timed out"),
-            Some(libc::ECONNREFUSED | libc::ECONNRESET) => (Closed::ConnectRefused, "refused"),
+            Some(libc::ECONNREFUSED | libc::ECONNRESET | libc::ENOTCONN) => (Closed::ConnectRefused, "refused"),
             Some(libc::EHOSTUNREACH | libc::EHOSTDOWN) => (Closed::ConnectUnreachable, "host unreachable"),
             Some(libc::ENETUNREACH | libc::ENETDOWN) => (Closed::ConnectUnreachable, "network unreachable"),
             Some(libc::EACCES | libc::EPERM) => (Closed::ConnectUnreachable, "prohibited on the way"),

@@ -39,6 +39,14 @@ impl<R: Ring> Shard<R> {
         self.settle_gone();
         for change in changes {
             match change {
+                // A reload that was published before the stop arrives behind it: nothing begins any more.
+                LineChange::Open(slot) if self.switch.stopping => {
+                    self.switch.enter(slot, Phase::Closed, Cause::Asked, None);
+                }
+                LineChange::Reopen(slot) if self.switch.stopping => self.retire(slot, After::Gone),
+                LineChange::Open(slot) if self.is_disabled_by_hand(slot) => {
+                    self.switch.enter(slot, Phase::Disabled, Cause::Asked, None);
+                }
                 LineChange::Open(slot) => self.open(slot),
                 LineChange::Reopen(slot) => self.retire(slot, After::Open),
                 LineChange::Close(slot) => self.retire(slot, After::Gone),
@@ -65,6 +73,10 @@ impl<R: Ring> Shard<R> {
                 self.stop_listening(slot);
             }
         }
+    }
+
+    fn is_disabled_by_hand(&self, slot: u32) -> bool {
+        self.switch.lines[slot as usize].shared.status.is_disabled_by_hand()
     }
 
     /// A line begins: it listens, or connects at once.
@@ -111,7 +123,7 @@ impl<R: Ring> Shard<R> {
                     self.cancel_connect(slot, index);
                 }
                 let next = match then {
-                    After::Gone | After::Open => Phase::Closed,
+                    After::Gone | After::Open | After::Reset(_) => Phase::Closed,
                     After::Disabled => Phase::Disabled,
                 };
                 self.switch.enter(slot, next, Cause::Asked, None);
@@ -164,6 +176,7 @@ impl<R: Ring> Shard<R> {
 
     /// The allow list changed: a peer that is no longer on it gets nothing but answers due to it.
     fn recheck(&mut self, slot: u32) {
+        self.replan_resend(slot);
         let line = &self.switch.lines[slot as usize];
         let remote = line.shared.status.details().remote;
         let outlawed = self.listens(slot) && remote.is_some_and(|remote| !line.plan.allow.contains(remote.ip()));
@@ -186,6 +199,7 @@ impl<R: Ring> Shard<R> {
                     self.disable(slot);
                 }
             }
+            Command::ResetGroup { group, reset } => self.reset_lines(group, reset),
             Command::Enable { line } => {
                 if let Place::Here(slot) = self.switch.place(line) {
                     self.enable(slot);

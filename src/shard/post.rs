@@ -27,6 +27,7 @@ impl Letter {
             Kind::Request => 1,
             Kind::Answer => 2,
             Kind::Reject => 3,
+            Kind::Resent => 4,
             Kind::Probe => unreachable!("a probe is made where it is sent"),
         };
         let settles = if self.settles { SETTLES } else { 0 };
@@ -43,7 +44,8 @@ impl Letter {
             0 => Kind::Pair,
             1 => Kind::Request,
             2 => Kind::Answer,
-            _ => Kind::Reject,
+            3 => Kind::Reject,
+            _ => Kind::Resent,
         };
         let run = Run {
             origin: LineId(head[1] as u32),

@@ -1,4 +1,7 @@
 //! The bytes that wait on one connection: copied into chunks, or still where they were received.
+//!
+//! In front of what waits there may lie chunks that were given to the kernel whole and are kept,
+//! because an answer in them may have to go out again ([`super::log`]).
 
 use std::collections::VecDeque;
 
@@ -13,15 +16,14 @@ use crate::switch::step::Cut;
 enum Piece {
     Copied {
         chunk: Chunk,
+        /// Up to here the chunk was given to the kernel.
         start: u32,
         end: u32,
+        /// Where the chunk's first byte stands in all that the connection was given.
+        at: u64,
     },
     /// Lent from a receive buffer; within one turn only, until the send of that turn is back.
-    Lent {
-        buffer: BufferId,
-        offset: u32,
-        len: u32,
-    },
+    Lent { buffer: BufferId, offset: u32, len: u32 },
 }
 
 /// The memory bound is reached: nothing was queued.
@@ -31,8 +33,20 @@ pub struct NoMemory;
 #[derive(Default, Debug)]
 pub struct Queue {
     pieces: VecDeque<Piece>,
+    /// Pieces in front that were given whole and are kept.
+    given: usize,
     bytes: usize,
     lent: usize,
+    /// Much goes over the line: its chunks are large ones from the start.
+    pub busy: bool,
+}
+
+/// What becomes of the chunks that a send has emptied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Emptied {
+    GivenBack,
+    /// Kept until [`Queue::release`].
+    Kept,
 }
 
 impl Queue {
@@ -46,7 +60,8 @@ impl Queue {
 
     /// Whether another run may be lent: only behind other runs, and not too many.
     pub fn may_lend(&self) -> bool {
-        self.lent == self.pieces.len() && self.pieces.len() < SEGMENTS_MAX
+        let waiting = self.pieces.len() - self.given;
+        self.lent == waiting && waiting < SEGMENTS_MAX
     }
 
     pub fn has_lent(&self) -> bool {
@@ -81,6 +96,7 @@ impl Queue {
             fill(chunks.tail(*chunk, *end as usize), parts);
             *end += total as u32;
             self.bytes += total;
+            self.reopen_last();
             return Ok(());
         }
         self.append_anew(chunks, parts, total)
@@ -102,6 +118,9 @@ impl Queue {
                 }
                 *end += at as u32;
                 self.bytes += at;
+                if at > 0 {
+                    self.reopen_last();
+                }
             }
             let Some(cut) = cuts.get(taken) else { return taken };
             // The first frame of the rest makes room for the others.
@@ -110,6 +129,18 @@ impl Queue {
             }
             taken += 1;
         }
+    }
+
+    /// The last piece has something to send again.
+    #[inline(always)]
+    fn reopen_last(&mut self) {
+        self.given = self.given.min(self.pieces.len() - 1);
+    }
+
+    /// A chunk for `bytes`, if they are all that there is to send.
+    fn take_chunk(&self, chunks: &mut Chunks, bytes: usize) -> Result<Chunk, NoMemory> {
+        let small = self.bytes == 0 && !self.busy && bytes <= SMALL_CHUNK_BYTES / 2;
+        chunks.take(if small { Size::Small } else { Size::Large }).ok_or(NoMemory)
     }
 
     fn append_first(
@@ -121,10 +152,9 @@ impl Queue {
         frames: usize,
     ) -> Result<(), NoMemory> {
         let len = prefix.bytes() + usize::from(cut.len);
-        let small = self.pieces.is_empty() && len * frames <= SMALL_CHUNK_BYTES / 2;
-        let chunk = chunks.take(if small { Size::Small } else { Size::Large }).ok_or(NoMemory)?;
+        let chunk = self.take_chunk(chunks, len * frames)?;
         if let Some(written) = cut.write(prefix, bytes, chunks.tail(chunk, 0)) {
-            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: written as u32 });
+            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: written as u32, at: 0 });
             self.bytes += written;
             return Ok(());
         }
@@ -135,11 +165,10 @@ impl Queue {
     }
 
     fn append_anew(&mut self, chunks: &mut Chunks, parts: &[&[u8]], total: usize) -> Result<(), NoMemory> {
-        let small = self.pieces.is_empty() && total <= SMALL_CHUNK_BYTES / 2;
-        let chunk = chunks.take(if small { Size::Small } else { Size::Large }).ok_or(NoMemory)?;
+        let chunk = self.take_chunk(chunks, total)?;
         if total <= chunks.capacity(chunk) {
             fill(chunks.tail(chunk, 0), parts);
-            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: total as u32 });
+            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: total as u32, at: 0 });
             self.bytes += total;
             return Ok(());
         }
@@ -168,7 +197,7 @@ impl Queue {
                 continue;
             }
             chunks.tail(chunk, 0)[..len].copy_from_slice(&rest[..len]);
-            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: len as u32 });
+            self.pieces.push_back(Piece::Copied { chunk, start: 0, end: len as u32, at: 0 });
             rest = &rest[len..];
         }
         self.bytes += bytes.len();
@@ -179,9 +208,9 @@ impl Queue {
     pub fn segments(&self, into: &mut Vec<Segment>) -> usize {
         into.clear();
         let mut total = 0;
-        for piece in self.pieces.iter().take(SEGMENTS_MAX) {
+        for piece in self.pieces.range(self.given..).take(SEGMENTS_MAX) {
             let segment = match *piece {
-                Piece::Copied { chunk, start, end } => Segment::Chunk { chunk, offset: start, len: end - start },
+                Piece::Copied { chunk, start, end, .. } => Segment::Chunk { chunk, offset: start, len: end - start },
                 Piece::Lent { buffer, offset, len } => Segment::Received { buffer, offset, len },
             };
             if segment.is_empty() {
@@ -196,43 +225,86 @@ impl Queue {
         total
     }
 
-    /// The first `bytes` are done with.
+    /// The first `bytes` are done with, on a connection of which nothing is ever kept.
     #[inline]
     pub fn consume(&mut self, chunks: &mut Chunks, bytes: usize) {
-        assert!(bytes <= self.bytes, "only what is queued can be consumed");
+        self.give(chunks, bytes, 0, Emptied::GivenBack);
+    }
+
+    /// The first `bytes` were given to the kernel, which had been given `position` bytes before.
+    #[inline]
+    pub fn give(&mut self, chunks: &mut Chunks, bytes: usize, mut position: u64, emptied: Emptied) {
+        assert!(bytes <= self.bytes, "only what is queued can be given");
+        debug_assert!(emptied == Emptied::Kept || self.given == 0, "what is kept is kept for a log");
         self.bytes -= bytes;
         let mut left = bytes;
-        while let Some(first) = self.pieces.front_mut() {
+        while let Some(first) = self.pieces.get_mut(self.given) {
             match first {
-                Piece::Copied { chunk, start, end } => {
+                Piece::Copied { chunk, start, end, at } => {
                     let step = left.min((*end - *start) as usize);
+                    *at = position.wrapping_sub(u64::from(*start));
                     *start += step as u32;
                     left -= step;
+                    position += step as u64;
                     if start < end {
                         if planted(Plant::WrongByte) && *start > 0 {
                             (*start, *end) = (*start - 1, *end - 1);
                         }
                         break;
                     }
-                    chunks.give(*chunk);
+                    if emptied == Emptied::Kept {
+                        self.given += 1;
+                    } else {
+                        chunks.give(*chunk);
+                        self.pieces.pop_front();
+                    }
                 }
                 Piece::Lent { offset, len, .. } => {
                     let step = left.min(*len as usize);
                     *offset += step as u32;
                     *len -= step as u32;
                     left -= step;
+                    position += step as u64;
                     if *len > 0 {
                         break;
                     }
                     self.lent -= 1;
+                    self.pieces.remove(self.given);
                 }
             }
-            self.pieces.pop_front();
             if left == 0 && self.bytes > 0 {
                 break;
             }
         }
         debug_assert_eq!(left, 0);
+    }
+
+    /// Lets go of kept chunks that hold nothing but what stands before `position` in all that was
+    /// given.
+    pub fn release(&mut self, chunks: &mut Chunks, position: u64) {
+        while self.given > 0
+            && let Some(&Piece::Copied { chunk, start, at, .. }) = self.pieces.front()
+            && at + u64::from(start) <= position
+        {
+            chunks.give(chunk);
+            self.pieces.pop_front();
+            self.given -= 1;
+        }
+    }
+
+    /// The bytes that stand from `from` to `to` in all that was given; `None` if they are not all
+    /// kept.
+    pub fn kept(&self, chunks: &Chunks, from: u64, to: u64) -> Option<Vec<u8>> {
+        let mut bytes = Vec::with_capacity((to - from) as usize);
+        for piece in self.pieces.iter().take(self.given + 1) {
+            let &Piece::Copied { chunk, start, at, .. } = piece else { continue };
+            let next = from + bytes.len() as u64;
+            let (first, end) = (next.max(at), to.min(at + u64::from(start)));
+            if first == next && first < end {
+                bytes.extend_from_slice(chunks.bytes(chunk, (first - at) as u32, (end - first) as u32));
+            }
+        }
+        (bytes.len() as u64 == to - from).then_some(bytes)
     }
 
     /// Copies what is still lent, so that the receive buffers can go back.
@@ -254,13 +326,10 @@ impl Queue {
                 return Err(full);
             }
         }
-        let lent = std::mem::take(&mut self.lent);
-        for _ in 0..lent {
-            self.pieces.pop_front();
-        }
-        for piece in copy.pieces.into_iter().rev() {
-            self.pieces.push_front(piece);
-        }
+        self.lent = 0;
+        let rest = self.pieces.split_off(self.given);
+        self.pieces.append(&mut copy.pieces);
+        self.pieces.extend(rest.into_iter().filter(|piece| matches!(piece, Piece::Copied { .. })));
         Ok(())
     }
 
@@ -269,9 +338,9 @@ impl Queue {
     pub fn gather(&self, received: &Received, chunks: &Chunks, behind: usize) -> (Vec<u8>, usize) {
         let mut bytes = Vec::with_capacity(self.bytes + behind);
         let mut found = 0;
-        for (at, piece) in self.pieces.iter().enumerate() {
+        for (at, piece) in self.pieces.range(self.given..).enumerate() {
             match *piece {
-                Piece::Copied { chunk, start, end } => {
+                Piece::Copied { chunk, start, end, .. } => {
                     let back = if at == 0 { behind.min(start as usize) as u32 } else { 0 };
                     found += back as usize;
                     bytes.extend_from_slice(chunks.bytes(chunk, start - back, end - start + back));
@@ -285,13 +354,13 @@ impl Queue {
     /// The first `len` bytes, copied: to find frame boundaries in what the kernel took in part.
     pub fn front(&self, received: &Received, chunks: &Chunks, len: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(len);
-        for piece in &self.pieces {
+        for piece in self.pieces.range(self.given..) {
             let left = (len - bytes.len()) as u32;
             if left == 0 {
                 break;
             }
             match *piece {
-                Piece::Copied { chunk, start, end } => {
+                Piece::Copied { chunk, start, end, .. } => {
                     bytes.extend_from_slice(chunks.bytes(chunk, start, left.min(end - start)));
                 }
                 Piece::Lent { buffer, offset, len } => {
@@ -300,6 +369,30 @@ impl Queue {
             }
         }
         bytes
+    }
+
+    /// Empties the queue of what was not given.
+    pub fn clear_unsent(&mut self, chunks: &mut Chunks, emptied: Emptied) {
+        if emptied == Emptied::GivenBack {
+            return self.clear(chunks);
+        }
+        if let Some(Piece::Copied { start, end, .. }) = self.pieces.get_mut(self.given)
+            && *start > 0
+        {
+            *end = *start;
+            self.given += 1;
+        }
+        for piece in self.pieces.drain(self.given..) {
+            if let Piece::Copied { chunk, .. } = piece {
+                chunks.give(chunk);
+            }
+        }
+        (self.bytes, self.lent) = (0, 0);
+    }
+
+    /// Lets go of all that is kept.
+    pub fn give_up(&mut self, chunks: &mut Chunks) {
+        self.release(chunks, u64::MAX);
     }
 
     pub fn clear(&mut self, chunks: &mut Chunks) {
@@ -320,3 +413,7 @@ fn fill(into: &mut [u8], parts: &[&[u8]]) {
         at += part.len();
     }
 }
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+mod tests;

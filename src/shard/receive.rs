@@ -10,7 +10,7 @@ use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Region, Ring};
 use crate::shared::counters::Hot;
 use crate::switch::line::Pause;
-use crate::switch::line::phase::Phase;
+use crate::switch::line::phase::{Drain, Phase};
 use crate::time::Instant;
 
 impl<R: Ring> Shard<R> {
@@ -48,10 +48,22 @@ impl<R: Ring> Shard<R> {
             n if -n == libc::ENOBUFS => self.arm(index),
             n if -n == libc::ECANCELED || -n == libc::EINTR || -n == libc::EAGAIN => self.arm(index),
             n if -n == libc::ECONNRESET || -n == libc::EPIPE || -n == libc::ECONNABORTED => {
-                self.sever(index, Closed::Reset);
+                self.broken(index, Closed::Reset);
             }
-            _ => self.sever(index, Closed::Network),
+            _ => self.broken(index, Closed::Network),
         }
+    }
+
+    /// The connection is over; the beginning of a frame that it leaves never becomes one.
+    fn broken(&mut self, index: u32, reason: Closed) {
+        let connection = &self.connections[index as usize];
+        if let Some(slot) = connection.line
+            && !connection.inlet.is_empty()
+            && !self.is_paused(slot)
+        {
+            self.switch.lines[slot as usize].shared.counters.add_malformed(Malformed::Partial);
+        }
+        self.sever(index, reason);
     }
 
     /// Arms the receive unless there is a reason not to read.
@@ -85,6 +97,9 @@ impl<R: Ring> Shard<R> {
         let line = &mut self.switch.lines[slot as usize];
         line.last_received = now;
         line.shared.counters.add_here(Hot::BytesReceived, u64::from(region.len));
+        if self.connections[index as usize].log.is_due() {
+            self.trim(index);
+        }
         let mut taken = 0;
         if !self.connections[index as usize].inlet.is_empty() && !self.is_paused(slot) {
             taken = self.complete_partial(index, region);
@@ -176,7 +191,17 @@ impl<R: Ring> Shard<R> {
     /// This shard's share of `memory` is used up by queues, stashes and held answers.
     pub(super) fn memory_is_full(&mut self) -> bool {
         let share = self.switch.plan.settings.memory / u64::from(self.switch.plan.settings.shards);
-        self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64 >= share
+        self.memory_in_use() >= share
+    }
+
+    /// Three quarters of the share are used: what is only kept in case it must go again makes room.
+    pub(super) fn memory_is_short(&mut self) -> bool {
+        let share = self.switch.plan.settings.memory / u64::from(self.switch.plan.settings.shards);
+        self.memory_in_use() >= share / 4 * 3
+    }
+
+    pub(super) fn memory_in_use(&mut self) -> u64 {
+        self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64
     }
 
     /// Keeps the bytes of a region from `from` on for later.
@@ -302,24 +327,29 @@ impl<R: Ring> Shard<R> {
         let dead =
             !finished && self.ring.health(self.connections[index as usize].socket).is_ok_and(|health| health.dead);
         if dead {
-            return self.sever(index, Closed::Reset);
+            return self.broken(index, Closed::Reset);
         }
         let paused = line.pause.is_some();
         if !paused && !self.connections[index as usize].inlet.is_empty() {
             line.shared.counters.add_malformed(Malformed::Partial);
             return self.sever(index, Closed::Partial);
         }
-        let due = line.plan.flow.sends() && (line.shared.counters.pending() > 0 || !line.outbox.is_empty());
+        let waits = line.shared.counters.pending() > 0 || !line.outbox.is_empty();
+        let sends = line.plan.flow.sends();
         let draining = drain.is_some();
+        // A peer that has closed whole sends a reset for what it gets from now on, and for what is
+        // on its way to it: until that is acknowledged it may have to go again.
+        let due = sends && (waits || !finished && !self.is_acknowledged(index));
         if (due || paused) && !draining {
             self.switch.peer_finished(slot);
             self.tell_waiting(slot);
             self.schedule(slot);
+            self.line_lost(slot, Closed::Peer);
         } else if draining && due {
             self.switch.lines[slot as usize].peer_finished = true;
             self.schedule(slot);
         } else {
-            let reason = if draining { Closed::Drained } else { Closed::Peer };
+            let reason = drain.map_or(Closed::Peer, Drain::closed);
             self.sever(index, reason);
         }
     }

@@ -9,7 +9,7 @@ use crate::plant::{Plant, planted};
 use crate::reason::Closed;
 use crate::ring::token::Kind as Operate;
 use crate::ring::{Completion, Operation, Ring};
-use crate::shared::counters::{Hot, ShardCounters};
+use crate::shared::counters::{Cold, Hot, ShardCounters};
 use crate::switch::line::outbox::{Outbox, Run};
 use crate::switch::step::Kind;
 use crate::time::Instant;
@@ -50,6 +50,10 @@ impl<R: Ring> Shard<R> {
         if connection.queue.is_empty() || connection.is_closing() {
             return;
         }
+        if connection.log.is_overdue() {
+            self.trim(index);
+        }
+        let connection = &mut self.connections[index as usize];
         let mut segments = std::mem::take(&mut self.scratch.segments);
         let bytes = connection.queue.segments(&mut segments);
         let waits = !connection.queue.has_lent();
@@ -115,13 +119,22 @@ impl<R: Ring> Shard<R> {
             return;
         }
         let mut outbox = self.take_outbox(index);
+        let begun = outbox.begun().1 > 0;
         let mut runs = std::mem::take(&mut self.scratch.runs);
         let part = outbox.given(given as u64, |run| runs.push(*run));
         if part > 0 {
             let cut = self.cut(index, &outbox, given, part);
             runs.push(outbox.given_in_part(part, cut.frames, cut.given, cut.left));
         }
-        self.connections[index as usize].queue.consume(self.ring.memory().chunks, given);
+        let connection = &mut self.connections[index as usize];
+        let position = connection.log.position();
+        if connection.resends {
+            connection.log.given(&runs, begun);
+        } else {
+            connection.log.pass(given as u64);
+        }
+        let emptied = connection.emptied();
+        connection.queue.give(self.ring.memory().chunks, given, position, emptied);
         self.put_outbox(index, outbox);
         self.count_given(index, &runs);
         runs.clear();
@@ -171,6 +184,11 @@ impl<R: Ring> Shard<R> {
                     continue;
                 }
                 Kind::Reject => continue, // our own: the books of its frame were closed when it was made
+                Kind::Resent => {
+                    let counters = counters_of(&self.switch, &self.world, run.origin);
+                    counters.add_cold(Cold::AnswersResent, u64::from(run.frames));
+                    continue;
+                }
                 Kind::Pair | Kind::Request => Hot::RequestsForwarded,
                 Kind::Answer => Hot::AnswersForwarded,
             };

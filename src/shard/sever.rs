@@ -19,6 +19,7 @@ impl<R: Ring> Shard<R> {
         let Some(slot) = self.connections[index as usize].line else { return };
         self.switch.leave(slot);
         let line = &mut self.switch.lines[slot as usize];
+        let was_up = line.phase == Phase::Up;
         line.shared.counters.add_closed(reason);
         line.pause = None;
         line.partial_since = Instant::NEVER;
@@ -35,12 +36,13 @@ impl<R: Ring> Shard<R> {
         self.after_down(slot);
         // The last trunk line to go makes way for the backup: who waits looks again.
         self.tell_waiting(slot);
-        self.close(
-            index,
-            if reason == Closed::Drained || reason == Closed::Peer { Closing::Finish } else { Closing::Reset },
-        );
+        self.close(index, Closing::after(reason));
         self.settle_orphans(index);
         self.close_if_joined(index);
+        if was_up {
+            // Last, so that what was queued here may still go out over the siblings.
+            self.line_lost(slot, reason);
+        }
     }
 
     /// Takes the connection away from its line, with the books of what is queued on it.
@@ -82,8 +84,9 @@ impl<R: Ring> Shard<R> {
             connection.in_flight += 1;
             self.ring.push(Operation::Cancel { token, target });
         }
-        if how == Closing::Finish {
+        if how != Closing::Reset {
             let connection = &mut self.connections[index as usize];
+            connection.finished = true;
             let token = connection.token(Kind::Shutdown);
             connection.in_flight += 1;
             self.ring.push(Operation::Shutdown { token, socket, how: How::Both });
@@ -97,13 +100,14 @@ impl<R: Ring> Shard<R> {
         if connection.in_flight > 0 {
             return;
         }
-        assert!(connection.queue.is_empty() && !connection.starved_or_lent(), "nothing of it is left");
+        let nothing_left = connection.queue.is_empty() && connection.log.is_empty() && !connection.starved_or_lent();
+        assert!(nothing_left, "nothing of it is left");
         connection.closing = None;
         connection.orphans = None;
         connection.generation = connection.generation.wrapping_add(1);
         let socket = connection.socket;
         match closing {
-            Closing::Finish => self.ring.close(socket),
+            Closing::Finish | Closing::Reply => self.ring.close(socket),
             Closing::Reset => self.ring.reset(socket),
         }
         self.starved.retain(|starved| *starved != index);
@@ -112,8 +116,9 @@ impl<R: Ring> Shard<R> {
         self.count_connections();
     }
 
-    /// What was queued on a broken line and never given to the kernel: whole frames go over
-    /// another line of the group; a request of which a byte was given goes nowhere (DESIGN,
+    /// What a broken line leaves behind. Answers that it had taken and its peer's TCP had not
+    /// acknowledged go first. Of what was never given to the kernel whole frames go over another
+    /// line of the group; a request of which a byte was given goes nowhere (DESIGN,
     /// guarantee 3); an answer begun goes out again whole.
     pub(super) fn settle_orphans(&mut self, index: u32) {
         let connection = &mut self.connections[index as usize];
@@ -124,11 +129,13 @@ impl<R: Ring> Shard<R> {
         connection.orphans = Some(Outbox::default());
         let (begun_given, begun_left) = orphans.begun();
         let runs = orphans.take_all();
-        if runs.is_empty() {
-            return;
-        }
-        let carried = connection.carried;
+        self.resend_unacknowledged(index, if begun_left > 0 { begun_given } else { 0 });
         let memory = self.ring.memory();
+        let connection = &mut self.connections[index as usize];
+        let carried = connection.carried;
+        if runs.is_empty() {
+            return connection.queue.clear(memory.chunks);
+        }
         let (bytes, behind) = connection.queue.gather(memory.received, memory.chunks, begun_given as usize);
         connection.queue.clear(memory.chunks);
         let mut at = behind;
@@ -156,7 +163,7 @@ impl<R: Ring> Shard<R> {
         }
         let one = Run { frames: 1, bytes: left, ..run };
         let mut delivery = self.delivery();
-        let goes_again = run.kind == FrameKind::Answer || planted(Plant::BegunRequestAgain);
+        let goes_again = run.kind.is_answer() || planted(Plant::BegunRequestAgain);
         match (run.kind, whole) {
             (_, Some(frame)) if goes_again => {
                 let one = Run { bytes: frame.len() as u32, ..one };
@@ -168,7 +175,13 @@ impl<R: Ring> Shard<R> {
     }
 
     /// Frame by frame: each may find another line.
-    fn redirect_each(&mut self, group: crate::ids::GroupId, framing: crate::frame::Framing, run: Run, bytes: &[u8]) {
+    pub(super) fn redirect_each(
+        &mut self,
+        group: crate::ids::GroupId,
+        framing: crate::frame::Framing,
+        run: Run,
+        bytes: &[u8],
+    ) {
         let mut rest = bytes;
         while !rest.is_empty() {
             let prefix = framing.prefix;
@@ -202,6 +215,7 @@ impl<R: Ring> Shard<R> {
         let Some(index) = self.wires[slot as usize].connection else { return };
         let connection = &mut self.connections[index as usize];
         connection.in_flight += 1;
+        connection.finished = true;
         let (token, socket) = (connection.token(Kind::Shutdown), connection.socket);
         self.ring.push(Operation::Shutdown { token, socket, how: How::Write });
     }
@@ -230,6 +244,7 @@ fn sentence(reason: Closed) -> Option<&'static str> {
         Closed::LengthLimit => "the length of a frame was over the line's max",
         Closed::WrongDirection => "bytes arrived on a line that only sends",
         Closed::Replaced => "replaced by a newer connection of the member",
+        Closed::GroupReset => "closed because another line of the group broke (on_line_loss)",
         Closed::Drained | Closed::DrainTimeout => return None,
         Closed::Network => "the network gave up on the connection",
         Closed::ConnectTimeout => "connect timed out",

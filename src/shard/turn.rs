@@ -16,7 +16,7 @@ use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Ring, Wait};
 use crate::shared::counters::{Hot, ShardCounters};
 use crate::switch::group::pick::{Pick, Purpose};
-use crate::switch::step::{Kind as FrameKind, Place};
+use crate::switch::step::Place;
 use crate::time::{Instant, Span};
 
 /// An idle shard turns at least this often: the watchdog looks at its pulse.
@@ -156,7 +156,7 @@ impl<R: Ring> Shard<R> {
             return false;
         }
         let line = &self.switch.lines[slot as usize];
-        if letter.run.kind != FrameKind::Answer {
+        if !letter.run.kind.is_answer() {
             return line.takes_requests(self.switch.now);
         }
         let (takes, finished) = (line.takes_answers(), line.peer_finished);
@@ -197,7 +197,10 @@ impl<R: Ring> Shard<R> {
     }
 
     fn publish_memory(&mut self) {
-        let total = self.memory_bytes + (self.chunks_in_use() + self.post.overflow_bytes()) as u64;
+        if self.memory_is_short() {
+            self.relieve_memory();
+        }
+        let total = self.memory_in_use();
         self.world.shards[self.id.index()].memory.store(total, Relaxed); // Relaxed: a report
     }
 

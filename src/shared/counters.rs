@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crossbeam::utils::CachePadded;
 
-use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected};
+use crate::reason::{Closed, Drop, Malformed, Refusal, Rejected, ResendFailed};
 
 macro_rules! cells {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident,)* }) => {
@@ -54,8 +54,13 @@ cells! {
     Cold {
         /// On the line that the request came in on.
         RequestsTimedOut,
+        /// A request came again while its first copy waited, and was handed on; on the line that it
+        /// came again on.
+        RequestsRepeated,
         /// On the line that the answer came in on, as the following ones.
         AnswersRerouted,
+        /// Given to the kernel once more, whole, after a line that had taken them broke.
+        AnswersResent,
         AnswersLate,
         AnswersUnmatched,
         /// Connections established, either side.
@@ -72,6 +77,7 @@ pub struct LineCounters {
     cold: [AtomicU64; Cold::COUNT],
     dropped: [AtomicU64; Drop::COUNT],
     rejected: [AtomicU64; Rejected::COUNT],
+    resend_failed: [AtomicU64; ResendFailed::COUNT],
     malformed: [AtomicU64; Malformed::COUNT],
     refused: [AtomicU64; Refusal::COUNT],
     closed: [AtomicU64; Closed::COUNT],
@@ -111,6 +117,11 @@ impl LineCounters {
         self.rejected[reason.index()].fetch_add(1, Relaxed); // Relaxed: a statistic
     }
 
+    /// Answers that came in on this line were not sent again.
+    pub fn add_resend_failed(&self, reason: ResendFailed, n: u64) {
+        self.resend_failed[reason.index()].fetch_add(n, Relaxed); // Relaxed: a statistic
+    }
+
     pub fn add_malformed(&self, reason: Malformed) {
         self.malformed[reason.index()].fetch_add(1, Relaxed); // Relaxed: a statistic
     }
@@ -138,6 +149,10 @@ impl LineCounters {
 
     pub fn rejected(&self, reason: Rejected) -> u64 {
         self.rejected[reason.index()].load(Relaxed)
+    }
+
+    pub fn resend_failed(&self, reason: ResendFailed) -> u64 {
+        self.resend_failed[reason.index()].load(Relaxed)
     }
 
     pub fn malformed(&self, reason: Malformed) -> u64 {

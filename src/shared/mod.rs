@@ -8,5 +8,6 @@ pub mod inbox;
 pub mod key_table;
 pub mod mailbox;
 pub mod published;
+pub mod resets;
 pub mod response_table;
 pub mod status;

@@ -11,7 +11,9 @@ use crate::shared::counters::{LineCounters, ShardCounters};
 use crate::shared::group_table::GroupTable;
 use crate::shared::histogram::Histogram;
 use crate::shared::inbox::Inbox;
+use crate::shared::key_table::KeyTable;
 use crate::shared::mailbox::Sleeper;
+use crate::shared::resets::Resets;
 use crate::shared::response_table::ResponseTable;
 use crate::shared::status::LineStatus;
 
@@ -29,8 +31,19 @@ pub struct GroupShared {
     pub table: Arc<GroupTable>,
     /// Of a group that answers under a header whose answers are matched by number.
     pub responses: Option<Arc<ResponseTable>>,
+    /// Where the slots of those `responses` are found that wait under a key.
+    pub keys: Option<Arc<Keys>>,
     /// Time from a request's arrival to its answer's, by the shard that took the answer.
     pub answer_seconds: Arc<[Histogram]>,
+    pub resets: Arc<Resets>,
+}
+
+/// The keys under which requests to a group wait.
+#[derive(Debug)]
+pub struct Keys {
+    pub table: KeyTable,
+    /// From which every shard makes the same keys, and nobody outside.
+    pub seed: u64,
 }
 
 /// A plan with the state behind its numbers. Immutable; replaced as a whole.
@@ -85,9 +98,10 @@ impl World {
     }
 
     /// Makes `next` the plan. The caller wakes the shards and waits for their `applied`.
-    pub fn publish(&self, next: Published) {
+    pub fn publish(&self, next: impl Into<Arc<Published>>) {
+        let next = next.into();
         let epoch = next.epoch;
-        self.current.store(Arc::new(next));
+        self.current.store(next);
         // Release, partner: the Acquire in `epoch`; a shard that sees the number sees the plan.
         self.epoch.store(epoch, Ordering::Release);
     }

@@ -2,7 +2,7 @@
 //! which is rare; read by the control thread.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -42,6 +42,8 @@ impl LineState {
 #[derive(Debug)]
 pub struct LineStatus {
     state: AtomicU8,
+    /// Taken out of service by hand: when it is opened it stays down, until it is enabled.
+    disabled_by_hand: AtomicBool,
     /// Bytes queued for the line; published at the end of a turn in which it changed.
     queued_bytes: AtomicU64,
     details: Mutex<LineDetails>,
@@ -62,6 +64,7 @@ impl Default for LineStatus {
     fn default() -> Self {
         Self {
             state: AtomicU8::new(LineState::Disabled as u8),
+            disabled_by_hand: AtomicBool::new(false),
             queued_bytes: AtomicU64::new(0),
             details: Mutex::new(LineDetails::default()),
         }
@@ -77,6 +80,15 @@ impl LineStatus {
     pub fn set_state(&self, state: LineState, now: Instant) {
         self.state.store(state as u8, Relaxed);
         self.details.lock().since = now;
+    }
+
+    pub fn is_disabled_by_hand(&self) -> bool {
+        // Relaxed: a shard reads it behind the plan or the order that it belongs to.
+        self.disabled_by_hand.load(Relaxed)
+    }
+
+    pub fn set_disabled_by_hand(&self, disabled: bool) {
+        self.disabled_by_hand.store(disabled, Relaxed);
     }
 
     pub fn queued_bytes(&self) -> u64 {

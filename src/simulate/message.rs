@@ -1,6 +1,6 @@
 //! The messages of the simulator: a request, the answer that proves it arrived, and the comparison.
 //!
-//! Behind what the header kind needs (a TPDU, a station header, or nothing) and a message type
+//! Behind what the header kind needs (a TPDU, a station header, the fields of a key, or nothing) and a message type
 //! stands the body:
 //!
 //! | offset | bytes | content |
@@ -14,6 +14,10 @@
 //! | 38 | … | a pattern that follows from run and serial, another one in the answer |
 //!
 //! The TPDU's source is left out of the checksum, because the switch puts a number of its own there.
+
+pub mod iso8583;
+
+use iso8583::Form;
 
 use super::pattern;
 use crate::frame::Framing;
@@ -38,6 +42,7 @@ pub enum Header {
     Raw,
     Tpdu,
     Station,
+    Iso8583(Form),
 }
 
 /// One way a request can take.
@@ -46,6 +51,7 @@ pub enum Way {
     Raw,
     Tpdu { nii: u16 },
     Station { destination: StationId, source: StationId },
+    Iso8583(Form),
 }
 
 /// How a host puts the addresses of a request's TPDU into its answer; both are common.
@@ -95,6 +101,7 @@ impl Header {
             Self::Raw => REQUEST_DIGITS.len(),
             Self::Tpdu => tpdu::BYTES + POS_HEAD.len() + REQUEST_BCD.len(),
             Self::Station => station::BYTES + REQUEST_DIGITS.len(),
+            Self::Iso8583(form) => form.lead(),
         }
     }
 
@@ -110,6 +117,7 @@ impl Way {
             Self::Raw => Header::Raw,
             Self::Tpdu { .. } => Header::Tpdu,
             Self::Station { .. } => Header::Station,
+            Self::Iso8583(form) => Header::Iso8583(form),
         }
     }
 }
@@ -147,6 +155,7 @@ impl Request {
                 append_station(to, from, size, self.serial, out);
                 out.extend_from_slice(digits);
             }
+            Way::Iso8583(form) => form.append(digits, self.terminal, self.run, self.serial, out),
         }
     }
 
@@ -206,7 +215,7 @@ const fn seed(run: u64, serial: u64) -> u64 {
 /// replaces.
 fn checksum(header: Header, data: &[u8]) -> u64 {
     match header {
-        Header::Raw | Header::Station => pattern::checksum(0, data),
+        Header::Raw | Header::Station | Header::Iso8583(_) => pattern::checksum(0, data),
         Header::Tpdu => {
             let front = pattern::checksum(0, &data[..tpdu::SOURCE]);
             pattern::checksum(front, &data[tpdu::BYTES..])
@@ -230,8 +239,11 @@ pub fn read(header: Header, data: &[u8]) -> Option<Seen> {
     }
     let (lead, body) = data.split_at(header.lead());
     let (run, serial, hold) = read_body(body)?;
-    let kind: &[u8] = if header == Header::Tpdu { &lead[lead.len() - 2..] } else { &lead[lead.len() - 4..] };
-    let is = |digits: &[u8], bcd: &[u8]| kind == if header == Header::Tpdu { bcd } else { digits };
+    let is = |digits: &[u8; 4], bcd: &[u8]| match header {
+        Header::Raw | Header::Station => lead.ends_with(digits),
+        Header::Tpdu => lead.ends_with(bcd),
+        Header::Iso8583(form) => form.is(lead, digits),
+    };
     if is(REQUEST_DIGITS, &REQUEST_BCD) {
         return Some(Seen::Request { run, serial, hold });
     }
@@ -272,11 +284,11 @@ pub fn answer(header: Header, data: &[u8], addresses: Addresses, answer: &mut Ve
 }
 
 fn turn_lead(header: Header, addresses: Addresses, answer: &mut [u8]) {
-    let kind = header.lead() - REQUEST_DIGITS.len();
+    let lead = header.lead();
     match header {
-        Header::Raw => answer[kind..header.lead()].copy_from_slice(ANSWER_DIGITS),
+        Header::Raw => answer[lead - ANSWER_DIGITS.len()..lead].copy_from_slice(ANSWER_DIGITS),
         Header::Tpdu => {
-            answer[header.lead() - 2..header.lead()].copy_from_slice(&ANSWER_BCD);
+            answer[lead - ANSWER_BCD.len()..lead].copy_from_slice(&ANSWER_BCD);
             if addresses == Addresses::Exchanged {
                 exchange(answer);
             }
@@ -284,8 +296,9 @@ fn turn_lead(header: Header, addresses: Addresses, answer: &mut [u8]) {
         Header::Station => {
             let (destination, source) = answer[6..28].split_at_mut(11);
             destination.swap_with_slice(source);
-            answer[kind..header.lead()].copy_from_slice(ANSWER_DIGITS);
+            answer[lead - ANSWER_DIGITS.len()..lead].copy_from_slice(ANSWER_DIGITS);
         }
+        Header::Iso8583(form) => form.turn(answer, ANSWER_DIGITS),
     }
 }
 

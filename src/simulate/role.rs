@@ -5,6 +5,7 @@ use crate::ids::GroupId;
 use crate::message::station::StationId;
 use crate::time::Span;
 
+use super::message::iso8583::Form;
 use super::message::{Header, Way};
 
 /// The part of a member that a simulation plays.
@@ -62,6 +63,11 @@ fn role(plan: &Plan, group: &Group) -> Option<Role> {
         Ways::Tpdu(tpdu) => {
             let targets = tpdu.routes.iter().flat_map(|route| route.to.clone()).collect();
             (Header::Tpdu, niis(&tpdu.routes).into_iter().map(|nii| Way::Tpdu { nii }).collect(), targets)
+        }
+        Ways::Iso8583(ways) => {
+            let form = Form { base: ways.dialect.base(), skip: ways.dialect.skip() };
+            let own = if ways.to.is_empty() { Vec::new() } else { vec![Way::Iso8583(form)] };
+            (Header::Iso8583(form), own, ways.to.clone())
         }
         Ways::Station(ways) => (Header::Station, station_ways(plan, group.id, &ways.own), Vec::new()),
     };

@@ -74,6 +74,23 @@ pub fn source(remote: SocketAddr, allow: &Allowlist) -> Option<IpAddr> {
     if allow.contains(usual) { None } else { allowed_local(remote, allow) }
 }
 
+/// A local address from which `remote` can be reached and which is not allowed; `None` if there is none to be
+/// found. Of the loopback network every address is this host's.
+pub fn stranger(remote: SocketAddr, allow: &Allowlist) -> Option<IpAddr> {
+    let candidates: Vec<IpAddr> = match remote.ip() {
+        IpAddr::V4(ip) if ip.is_loopback() => (1..=254).map(|end| Ipv4Addr::new(127, 0, 0, end).into()).collect(),
+        ip => usual_local(SocketAddr::new(ip, remote.port())).into_iter().collect(),
+    };
+    candidates.into_iter().find(|&ip| !allow.contains(ip))
+}
+
+/// The address that the kernel would connect from. Nothing is sent for it.
+fn usual_local(remote: SocketAddr) -> Option<IpAddr> {
+    let socket = Socket::new(Domain::for_address(remote), Type::DGRAM, Some(Protocol::UDP)).ok()?;
+    socket.connect(&remote.into()).ok()?;
+    Some(socket.local_addr().ok()?.as_socket()?.ip())
+}
+
 fn allowed_local(remote: SocketAddr, allow: &Allowlist) -> Option<IpAddr> {
     let candidates = allow.prefixes().iter().filter_map(|prefix| prefix.hosts().next());
     let mut same_kind =
@@ -96,6 +113,16 @@ mod tests {
         let other = source(remote, &allow(&["10.8.1.0/24", "127.0.0.9/32"]));
         assert_eq!(other, Some("127.0.0.9".parse().unwrap()));
         assert_eq!(source(remote, &allow(&["10.8.1.0/24"])), None);
+    }
+
+    #[test]
+    fn a_stranger_is_an_address_that_is_not_allowed() {
+        let remote: SocketAddr = "127.0.0.1:7001".parse().unwrap();
+        assert_eq!(stranger(remote, &allow(&["127.0.0.1/32"])), Some("127.0.0.2".parse().unwrap()));
+        assert_eq!(stranger(remote, &allow(&["127.0.0.0/25"])), Some("127.0.0.128".parse().unwrap()));
+        assert_eq!(stranger(remote, &allow(&["127.0.0.0/8"])), None);
+        let remote: SocketAddr = "[::1]:7001".parse().unwrap();
+        assert_eq!(stranger(remote, &allow(&["::1/128"])), None);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use parking_lot::Mutex;
 
 use crate::config::allowlist::Allowlist;
 use crate::config::plan::{
-    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, Plan, Profile, RejectCodes, Second, Settings, Side,
-    StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
+    Admin, Flow, Group, Header, Limits, Line, LogFormat, Member, OnLineLoss, Plan, Profile, RejectCodes, Resend,
+    Second, Settings, Side, StationWays, Tier, Timers, TpduAnswers, TpduRoute, TpduWays, Ways,
 };
 use crate::frame::{Framing, Prefix};
 use crate::ids::{GroupId, LineId, MemberId, ShardId};
@@ -48,6 +48,7 @@ impl TestPlan {
             admin: Admin::Off,
             log: LogFormat::Text,
             spin: Span::ZERO,
+            state: None,
             drain_within: Span::from_secs(50),
             memory: 1 << 30,
             connections: 9000,
@@ -89,10 +90,11 @@ impl TestPlan {
                 Ways::Nowhere | Ways::Pair { .. } => Header::None,
                 Ways::Tpdu(_) => Header::Tpdu,
                 Ways::Station(_) => Header::Station,
+                Ways::Iso8583(_) => Header::Iso8583,
             },
             ways,
-            iso8583: None,
             answers,
+            on_line_loss: OnLineLoss::Keep,
             timers: self.timers,
             limits: limits(),
         };
@@ -130,6 +132,7 @@ impl TestPlan {
             limits: limits(),
             allow: Arc::new(Allowlist::new(vec!["127.0.0.1/32".parse().unwrap()])),
             second: Second::Refuse,
+            resend: Resend::Never,
         }
     }
 
@@ -183,6 +186,7 @@ pub fn tpdu(routes: &[(&[u16], u32)]) -> Ways {
         ids: vec![0x60],
         answers: TpduAnswers::Auto,
         digits: false,
+        guard: false,
         reserved: Vec::new(),
         routes: routes.iter().map(route).collect(),
     }))

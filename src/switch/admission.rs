@@ -33,6 +33,8 @@ impl Switch {
             Phase::Draining(drain) => Admission::Refuse(match drain.then {
                 After::Open => Refusal::Occupied,
                 After::Gone | After::Disabled => Refusal::Disabled,
+                // Its owner rebuilds the group as the switch does, and is quicker.
+                After::Reset(_) => return Admission::AskWhetherOver { always: true },
             }),
             Phase::Listening | Phase::Connecting | Phase::Waiting { .. } => Admission::Admit,
             Phase::Up if line.peer_finished => Admission::AskWhetherOver { always: true },

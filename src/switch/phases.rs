@@ -41,7 +41,10 @@ impl Switch {
     /// A connection is the line now: the line joins its group.
     pub fn up(&mut self, slot: u32, cause: Cause, remote: Option<SocketAddr>) {
         let now = self.now;
-        self.lines[slot as usize].begin(now);
+        let resets = self.group(self.lines[slot as usize].plan.group).shared.resets.count();
+        let line = &mut self.lines[slot as usize];
+        line.begin(now);
+        line.resets_noted = resets;
         self.enter(slot, Phase::Up, cause, remote);
         let steady_at = now + self.steady_after(slot);
         self.lines[slot as usize].steady_at = steady_at;
@@ -100,7 +103,11 @@ impl Switch {
 
     /// Stops requests on the line; answers go on until none is pending or `until`.
     pub fn drain(&mut self, slot: u32, until: Instant, then: After) {
-        self.enter(slot, Phase::Draining(Drain { until, then, finished_at: None }), Cause::Asked, None);
+        let cause = match then {
+            After::Reset(_) => Cause::Closed(Closed::GroupReset),
+            After::Open | After::Gone | After::Disabled => Cause::Asked,
+        };
+        self.enter(slot, Phase::Draining(Drain { until, then, finished_at: None }), cause, None);
         self.join(slot);
     }
 
@@ -109,6 +116,9 @@ impl Switch {
         let line = &self.lines[slot as usize];
         if !line.outbox.is_empty() {
             return false;
+        }
+        if matches!(line.phase, Phase::Draining(Drain { then: After::Reset(_), .. })) {
+            return true;
         }
         let due_to_it = self.now < line.answers_due_until && line.shared.counters.pending() > 0;
         !due_to_it && !self.owes_answers(slot)
@@ -130,7 +140,7 @@ impl Switch {
         let line = &self.lines[slot as usize];
         let next = match line.phase {
             Phase::Draining(drain) => match drain.then {
-                After::Open => self.opening(slot),
+                After::Open | After::Reset(_) => self.opening(slot),
                 After::Gone => Phase::Closed,
                 After::Disabled => Phase::Disabled,
             },

@@ -58,10 +58,21 @@ pub enum Kind {
     Pair,
     Request,
     Answer,
+    /// An answer that goes out again: a line had taken it, and broke before the peer's TCP had
+    /// acknowledged it. It has met its fate as an answer and is neither held nor forwarded again.
+    Resent,
     /// Our own: never forwarded, never held.
     Probe,
     /// A rejected message, our own likewise.
     Reject,
+}
+
+impl Kind {
+    /// For the first time or again.
+    #[inline]
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Self::Answer | Self::Resent)
+    }
 }
 
 /// Where a frame or a run of frames goes and what is changed on the way.

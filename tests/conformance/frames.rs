@@ -1,6 +1,6 @@
 //! Frames (报文): lengths, limits, transparency.
 
-use crate::harness::{Member, Prefix, World, answer_swapped, fates_add_up, message, payments, tpdu, vectors};
+use crate::harness::{Door, Member, Prefix, World, answer_swapped, fates_add_up, message, payments, tpdu, vectors};
 
 fn pair(profile: &'static str) -> (Member, Member, World) {
     let left = Member::new("left", profile).listen();
@@ -18,8 +18,9 @@ fn mp1_4_4_content_passes_unread_and_unchanged() {
     let mut one = switch.join(&left, 1);
     let mut other = switch.join(&right, 1);
     let every_byte: Vec<u8> = (0..=255).collect();
-    let samples = ["C1", "C2", "C3", "C4", "C8", "C11", "P1", "P2", "P6", "P16", "L1", "L2", "R1"];
-    for content in samples.map(vectors::data).into_iter().chain([every_byte, b"\x00".to_vec(), b"\xff\xfe".to_vec()]) {
+    // Sample messages of every kind: station headers, TPDUs, key blocks, one whose own length lies.
+    let samples = vectors::names().map(vectors::data);
+    for content in samples.chain([every_byte, b"\x00".to_vec(), b"\xff\xfe".to_vec()]) {
         one.send_frame(&content);
         other.expect_frame(&content);
         other.send_frame(&content);
@@ -92,6 +93,18 @@ fn mc6_5_2b_four_digits_padded_with_zeros_on_the_left() {
     one.send_raw(b" 200");
     one.expect_closed();
     switch.wait_metric("frames_malformed_total", &[("reason", "length_digits")], 1);
+    // As much as four digits can say, to a merchant and back from it.
+    let door = Door::open(Prefix::Ascii4);
+    let channel = Member::new("channel", "channel").listen();
+    let merchant = Member::new("merchant", "merchant").connect(&door);
+    let switch = World::new(2).member(&channel).member(&merchant).route("channel", "merchant").start();
+    let mut agent = switch.join(&channel, 1);
+    let mut shop = door.accept();
+    switch.wait_joined("merchant-1", 1);
+    agent.send_raw(&[&b"9999"[..], &[0x5a; 9999]].concat());
+    shop.expect_frame(&[0x5a; 9999]);
+    shop.send_raw(&[&b"9999"[..], &[0xa5; 9999]].concat());
+    agent.expect_frame(&[0xa5; 9999]);
 }
 
 /// MC6-5.3: Dial monitoring: length (2), TPDU (5), LRI head (5, `4c 52 49 00 1c`), ANI (8), DNIS

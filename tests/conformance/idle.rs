@@ -23,6 +23,7 @@ fn probes_until_dropped(line: &mut Peer) -> usize {
             Arrival::Frame(data) => {
                 assert!(data.is_empty(), "only probes are due");
                 probes += 1;
+                assert!(probes < 100, "a silent line was probed and not dropped");
             }
             Arrival::Fin | Arrival::Reset => return probes,
             Arrival::Nothing => panic!("a silent line was not dropped"),

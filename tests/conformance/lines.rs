@@ -9,7 +9,6 @@ use crate::harness::{
 
 const RECEIVE: &str = r#"flow = "receive""#;
 const SEND: &str = r#"flow = "send""#;
-const BACKUP: &str = r#"tier = "backup""#;
 
 /// MP1-4.1: A connection is identified by local IP, local port, remote IP, remote port. Online
 /// transactions use long connections.
@@ -151,37 +150,6 @@ fn mp1_4_5_1_either_side_may_be_the_client() {
     server.expect_frame(b"from a client of the switch");
     server.send_frame(b"from a server to the switch");
     client.expect_frame(b"from a server to the switch");
-}
-
-/// MP1-5b: A backup link carries everything when both trunks are down.
-#[test]
-fn mp1_5b_the_backup_carries_everything_when_both_trunks_are_down() {
-    let nac = Member::nac("nac").listen();
-    let issuer = Member::new("issuer", "institution").key(r#"header = "tpdu""#);
-    let issuer = issuer.listen().listen().listen_with(BACKUP);
-    let switch = payments(2, &nac, &issuer).start();
-    let mut terminal = switch.join(&nac, 1);
-    let mut one = switch.join(&issuer, 1);
-    let mut other = switch.join(&issuer, 2);
-    let mut backup = switch.join(&issuer, 3);
-    for _ in 0..20 {
-        round_trip(&mut terminal, &mut [&mut one, &mut other], 1, "both trunks are up");
-    }
-    one.reset();
-    switch.wait_line_state("issuer-1", "listening");
-    for _ in 0..20 {
-        round_trip(&mut terminal, &mut [&mut other], 1, "one trunk is up");
-    }
-    other.reset();
-    switch.wait_line_state("issuer-2", "listening");
-    for _ in 0..20 {
-        round_trip(&mut terminal, &mut [&mut backup], 1, "no trunk is up");
-    }
-    let mut one = switch.join(&issuer, 1);
-    for _ in 0..20 {
-        round_trip(&mut terminal, &mut [&mut one], 1, "a trunk came back");
-    }
-    fates_add_up(&switch);
 }
 
 /// MC6-4.1.3: The number of lines follows the member's volume; never below two.

@@ -18,6 +18,7 @@ mod frames;
 mod groups;
 mod idle;
 mod lines;
+mod redundancy;
 mod rows;
 mod timeouts;
 mod transfer_control;

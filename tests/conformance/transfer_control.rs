@@ -1,8 +1,12 @@
 //! Control of the transfer: asynchronous, matched by content, timed out, closed in order.
 
 use crate::harness::{
-    Member, NII, answer_swapped, ask, fates_add_up, message, payments, receive_from_any, round_trip, tpdu,
+    Member, NII, Peer, answer_swapped, ask, eventually, fates_add_up, message, payments, receive_from_any, round_trip,
+    tpdu,
 };
+
+const RECEIVE: &str = r#"flow = "receive""#;
+const SEND: &str = r#"flow = "send""#;
 
 /// MP1-4.5.2a: Asynchronous: a sender sends the next request without waiting for the answer to the
 /// last.
@@ -74,20 +78,38 @@ fn mp1_4_5_2c_what_a_broken_line_lost_times_out() {
 /// receiver closes on seeing that.
 #[test]
 fn mp1_4_5_3_a_line_is_closed_by_sending_no_more_and_then_fin() {
+    let issuer = Member::new("issuer", "institution").key(r#"header = "tpdu""#);
+    let issuer = [RECEIVE, SEND, SEND].iter().fold(issuer, |issuer, flow| issuer.listen_with(flow));
     let nac = Member::nac("nac").listen();
-    let host = Member::host("host").listen().listen();
-    let switch = payments(2, &nac, &host).start();
+    let switch = payments(2, &nac, &issuer).start();
     let mut terminal = switch.join(&nac, 1);
-    let mut closing = switch.join(&host, 1);
-    let mut staying = switch.join(&host, 2);
-    // The switch closes: no request goes out on the line any more, then FIN.
-    assert_eq!(switch.post("/v1/lines/host-1/drain").status, 200);
+    let [mut answers, mut closing, mut staying] = [1, 2, 3].map(|number| switch.join(&issuer, number));
+    let mut transact = |closing: &mut Peer, staying: &mut Peer, answers: &mut Peer| {
+        ask(&mut terminal, 1, "request");
+        let (line, request) = receive_from_any(&mut [closing, staying]);
+        answers.send_frame(&answer_swapped(&request, b"answer"));
+        assert_eq!(message(&terminal.receive()), b"answer");
+        line
+    };
+    eventually("the line is used", || (transact(&mut closing, &mut staying, &mut answers) == 0).then_some(()));
+    // The switch closes its sending line: no request goes out on it any more, then FIN; the member closes.
+    assert_eq!(switch.post("/v1/lines/issuer-2/drain").status, 200);
     closing.expect_fin();
     drop(closing);
-    round_trip(&mut terminal, &mut [&mut staying], 1, "over the other");
-    // A member closes: the switch sees the FIN and closes, too.
-    terminal.half_close();
-    terminal.expect_fin();
-    switch.wait_line_state("nac-1", "listening");
+    switch.wait_line_state("issuer-2", "disabled");
+    for _ in 0..10 {
+        ask(&mut terminal, 1, "over the other");
+        let request = staying.receive();
+        answers.send_frame(&answer_swapped(&request, b"answer"));
+        assert_eq!(message(&terminal.receive()), b"answer");
+    }
+    // The member closes its sending line: what it sent last is taken, and the switch closes.
+    ask(&mut terminal, 1, "answered with the last frame");
+    let request = staying.receive();
+    answers.send_frame(&answer_swapped(&request, b"the last frame"));
+    answers.half_close();
+    answers.expect_fin();
+    assert_eq!(message(&terminal.receive()), b"the last frame");
+    switch.wait_line_state("issuer-1", "listening");
     fates_add_up(&switch);
 }

@@ -47,6 +47,25 @@ fn a_drained_line_gets_its_answers_first() {
     fates_add_up(&switch);
 }
 
+/// Enabled while it drains, it is there again once it is drained.
+#[test]
+fn a_line_enabled_while_it_drains_comes_back() {
+    let nac = Member::nac("nac").listen();
+    let host = Member::host("host").listen();
+    let switch = payments(2, &nac, &host).start();
+    let mut issuer = switch.join(&host, 1);
+    for _ in 0..10 {
+        let mut terminal = switch.join(&nac, 1);
+        assert_eq!(switch.post("/v1/lines/nac-1/drain").status, 200);
+        terminal.expect_fin();
+        assert_eq!(switch.post("/v1/lines/nac-1/enable").status, 200);
+        drop(terminal);
+        switch.wait_line_state("nac-1", "listening");
+    }
+    let mut terminal = switch.join(&nac, 1);
+    round_trip(&mut terminal, &mut [&mut issuer], 1, "back in service");
+}
+
 /// No request goes to a host's line that is drained; what it owes is still taken from it.
 #[test]
 fn a_drained_host_line_gets_no_requests_and_may_answer() {

@@ -51,7 +51,7 @@ fn an_answer_survives_a_full_close_of_its_line(shards: u16) {
         let mut terminal = switch.join(&nac, 1);
         ask(&mut terminal, 0x0042, "request on line 1");
         let request = issuer.receive();
-        drop(terminal);
+        terminal.close_whole();
         issuer.send_frame(&answer_swapped(&request, b"answer on line 2"));
         sibling.expect_frame(&tpdu(0x0042, NII, b"answer on line 2"));
         switch.wait_line_state("nac-1", "listening");

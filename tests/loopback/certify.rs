@@ -1,15 +1,16 @@
 //! `ringswitch certify --as member` against the switch, and against a member that is simulated.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 
 use crate::harness::command::{Ended, ringswitch};
 use crate::harness::{Member, Switch, World, ports};
 
 /// A member that is played until the test is over.
-struct Played(Child);
+pub struct Played(Child);
 
 impl Played {
-    fn start(member: &str, file: &str) -> Self {
+    pub fn start(member: &str, file: &str) -> Self {
         let mut command = ringswitch(&["simulate", member, "--for", "10m", "-c", file]);
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs"))
     }
@@ -82,14 +83,46 @@ fn the_switch_passes_towards_a_channel() {
         "MC6-5.4.2/probe-ignored",
         "MC6-4.1.4/group",
         "MC6-4.2/second",
+        "MC6-4.3/stranger",
         "MC6-4.1.2b/reconnect",
         "MP1-4.5.3/close",
         "MC6-5.2b/bad-length",
         "MC6-5.4.2/probe",
         "MC6-5.4.2/silence",
+        "MP1-4.5.3/close-by-peer",
         "MC6-5.2b/form",
     ];
     passes(&ended, &clauses);
+}
+
+/// The lines that certify breaks take the others along: it must not take their ends for its own doing.
+#[test]
+fn lines_that_fall_with_their_group_do_not_confuse_it() {
+    let channel = Member::plain("channel").key(r#"on_line_loss = "reset_group""#).listen().listen();
+    let channel = channel.listen_with(r#"timers = { silent_after = "9s" }"#);
+    let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
+    let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
+    let _shop = Played::start("shop", &file(&switch));
+    for number in 1..=2 {
+        switch.wait_line_state(&shop.line(number), "up");
+    }
+    let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
+    let clauses = [
+        "MC6-5.2b/cut",
+        "MC6-5.4.2/probe-ignored",
+        "MC6-4.1.4/group",
+        "MC6-4.2/second",
+        "MC6-4.1.2b/reconnect",
+        "MP1-4.5.3/close",
+        "MC6-5.2b/bad-length",
+        "MC6-5.4.2/probe",
+    ];
+    passes(&ended, &clauses);
+    // Of the lines that are silent together the first takes the others along.
+    let silence = verdicts(&ended).into_iter().filter(|(clause, _)| clause == "MC6-5.4.2/silence");
+    let silence: Vec<String> = silence.map(|(_, verdict)| verdict).collect();
+    assert!(silence.len() == 3 && silence.iter().any(|verdict| verdict == "passed"), "{silence:?}");
+    assert_eq!(silence[2], "not judged", "it was closed long before its own time");
 }
 
 #[test]
@@ -98,13 +131,42 @@ fn the_switch_passes_towards_an_institution_with_simplex_lines() {
     let issuer = Member::new("issuer", "institution").key(r#"header = "tpdu""#);
     let issuer = issuer.listen_with(r#"flow = "receive""#).connect_with(ports::free(), r#"flow = "send""#);
     let switch = timed(crate::harness::payments(2, &nac, &issuer)).start();
-    for (aspect, clause) in [("direction", "MP1-4.3.1a"), ("close", "MP1-4.5.3"), ("silence", "MP1-4.5.5b")] {
+    let aspects = [
+        ("stranger", "MC6-4.3"),
+        ("direction", "MP1-4.3.1a"),
+        ("close", "MP1-4.5.3"),
+        ("silence", "MP1-4.5.5b"),
+        ("close-by-peer", "MP1-4.5.3"),
+    ];
+    for (aspect, clause) in aspects {
         let ended = certify(&["issuer", "--as", "member", "--only", aspect, "--json", "-c", &file(&switch)]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         let verdicts = verdicts(&ended);
         let passed = |(name, verdict): &(String, String)| *name == format!("{clause}/{aspect}") && verdict == "passed";
         assert!(verdicts.iter().any(passed), "{ended:?}");
     }
+}
+
+/// What the admin API would have done, done by hand: the switch is told to end when certify asks for it.
+#[test]
+fn the_switch_closes_its_lines_in_order_when_it_is_stopped() {
+    let nac = Member::nac("nac").listen();
+    let issuer = Member::new("issuer", "institution").key(r#"header = "tpdu""#).listen();
+    let switch = timed(crate::harness::payments(2, &nac, &issuer)).start();
+    let file = file(&switch);
+    let arguments =
+        ["certify", "issuer", "--as", "member", "--only", "close-by-peer", "--await-close", "20s", "-c", &file];
+    let mut command = ringswitch(&arguments);
+    let mut certify = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let told = BufReader::new(certify.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    let asked = told.take_while(|line| !line.contains("NOW close the lines of the switch in order")).count();
+    assert!(asked < 10, "it asks for it at once: there is nothing else to test");
+    // Connected is not yet admitted: certify cannot see the difference, the admin API can.
+    switch.wait_line_state("issuer-1", "up");
+    switch.terminate();
+    let ended = certify.wait_with_output().expect("it ends");
+    let text = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && text.contains("closed by a FIN between two frames"), "{text}");
 }
 
 #[test]

@@ -162,6 +162,38 @@ fn a_bound_line_connects_from_its_own_address() {
     assert_eq!(switch.line("merchant-1")["local"], line.remote().to_string());
 }
 
+/// A member may know its counterpart by address and port: every connection comes from that very one,
+/// whoever ended the one before.
+#[test]
+fn a_line_bound_to_a_port_connects_from_it_again_and_again() {
+    let door = Door::open(Prefix::Ascii4);
+    let nac = Member::nac("nac").listen();
+    let bound = SocketAddr::new(Ipv4Addr::new(127, 0, 0, 78).into(), ports::free().port());
+    let member = Member::new("merchant", "merchant").key(r#"header = "tpdu""#);
+    let member = member.connect_with(door.address(), &format!("bind = \"{bound}\""));
+    let switch = payments(2, &nac, &member).timer(r#"reconnect = ["50ms", "200ms"]"#).start();
+    let mut terminal = switch.join(&nac, 1);
+    for turn in 1..=6 {
+        let mut line = door.accept();
+        assert_eq!(line.remote(), bound, "connection {turn}");
+        switch.wait_joined("merchant-1", turn);
+        round_trip(&mut terminal, &mut [&mut line], 1, "over the next connection");
+        match turn % 3 {
+            0 => line.reset(),
+            1 => drop(line),
+            _ => {
+                // The switch ends this one.
+                assert_eq!(switch.post("/v1/lines/merchant-1/drain").status, 200);
+                line.expect_fin();
+                drop(line);
+                switch.wait_line_state("merchant-1", "disabled");
+                assert_eq!(switch.post("/v1/lines/merchant-1/enable").status, 200);
+            }
+        }
+    }
+    fates_add_up(&switch);
+}
+
 /// The answer to a request that came in before the host's line broke comes over its next connection.
 #[test]
 fn an_answer_over_the_next_connection_of_a_host_is_taken() {

@@ -2,7 +2,8 @@
 
 use crate::check_files::Files;
 use crate::harness::command::{self, Ended};
-use crate::harness::vectors;
+use crate::harness::iso8583::cups;
+use crate::harness::{Prefix, vectors};
 
 /// A terminal concentrator, a host with a spare, two stations and a pair.
 const NETWORK: &str = r#"
@@ -60,6 +61,25 @@ line = [{ listen = "0.0.0.0:7401" }]
 id = "shop"
 profile = "merchant"
 line = [{ connect = "10.6.0.1:7401" }]
+
+[[member]]
+id = "acquirer"
+profile = "institution"
+allow = ["10.5.0.1"]
+header = "iso8583"
+key = [7, 11]
+line = [{ listen = "127.0.0.1:7501" }]
+
+[[member]]
+id = "issuer"
+profile = "institution"
+header = "iso8583"
+key = [11, 7]
+line = [{ connect = "10.5.0.2:7501" }]
+
+[[route]]
+from = ["acquirer"]
+to = ["issuer"]
 
 [[route]]
 from = ["nac"]
@@ -124,6 +144,17 @@ fn the_standards_worked_example() {
     assert_eq!(rows(&text), expected);
 }
 
+/// Its siblings stand behind it, or in its place.
+#[test]
+fn the_blocks_beside_the_dial_monitoring() {
+    let (lli, lui) = ("4c4c49001c".to_owned() + &"00".repeat(28), "4c55490023".to_owned() + &"00".repeat(35));
+    let all = of_frame(&(hex(&vectors::published("L2")) + &lli + &lui));
+    has(&all, &["ANI, the caller: 50582613", "LLI block, passed on untouched", "LUI block, passed on untouched"]);
+    let alone = of_frame(&format!("6000030000{lui}"));
+    has(&alone, &["LUI block, passed on untouched"]);
+    assert!(!alone.contains("LRI") && !alone.contains("LLI"), "{alone}");
+}
+
 #[test]
 fn a_terminals_message_behind_its_prefix() {
     let text = of_frame(&hex(&vectors::published("P6")));
@@ -168,9 +199,7 @@ fn a_station_header_and_an_answer_behind_it() {
 /// Bits and pieces of every published message are named, whatever they are.
 #[test]
 fn every_published_message_is_taken_apart() {
-    for name in [
-        "C1", "C2", "C3", "C4", "C8", "C11", "P1", "P2", "P6", "P7", "P8", "P9", "P12", "P13", "P15", "P16", "L1", "R1",
-    ] {
+    for name in vectors::names() {
         let published = vectors::published(name);
         for length in [1, 4, 5, 20, 46, 60, published.len()] {
             let text = of_frame(&hex(&published[..length.min(published.len())]));
@@ -208,10 +237,21 @@ fn who_may_connect_and_who_may_not() {
     let host = of_network(&["--from", "10.9.0.7"]);
     has(
         &host,
-        &["may connect to 127.0.0.1:7101", "is connected to by 10.9.0.7:7201", "is reset at 3 of 5 listening lines"],
+        &[
+            "may connect to 127.0.0.1:7101",
+            "the switch connects to it at 10.9.0.7:7201",
+            "is reset (not_allowed) at 4 of 6 listening lines",
+        ],
     );
     let all = of_network(&[]);
-    assert_eq!(all.lines().count(), 9, "each line once\n{all}");
+    assert_eq!(all.lines().count(), 11, "each line once\n{all}");
+    has(
+        &all,
+        &[
+            "127.0.0.1:7001 (line nac-1 of nac/main): connections are taken from 127.0.0.1/32, 10.8.1.0/24",
+            "10.9.0.7:7201 (line host-out of host/main): the switch connects there itself",
+        ],
+    );
 }
 
 #[test]
@@ -241,6 +281,7 @@ fn a_request_goes_where_its_nii_leads() {
         &of_network(&["--to", "10.9.0.7:7201", "--frame", "303030356000030001"]),
         &["closes the line (wrong_direction)"],
     );
+    has(&of_network(&["--to", "10.9.0.7:7201", "--frame", "30303030"]), &["closes the line (wrong_direction)"]);
     has(&of_network(&["--to", "127.0.0.1:7101", "--frame", "2b313838"]), &["closes the line (length_digits)"]);
     has(&of_network(&["--to", "127.0.0.1:7001", "--frame", "0000"]), &["a probe: taken off and never answered"]);
 }
@@ -299,4 +340,18 @@ fn what_cannot_be_explained_says_why() {
     let ended = explain(&["-c", files.main().to_str().expect("a plain path"), "--from", "127.0.0.1"]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), ""), "{ended:?}");
     assert!(ended.stderr.contains("ringswitch.toml:2:6: "), "{ended:?}");
+}
+
+/// The key as configured, where the request goes, and why a message without one goes nowhere.
+#[test]
+fn a_message_that_goes_by_its_key() {
+    let fields = [(7, "1121203000"), (11, "000001"), (39, "00"), (41, "TERM0001")];
+    let said = |to: &str, data: &[u8]| of_network(&["--to", to, "--frame", &hex(&Prefix::Ascii4.frame(data))]);
+    let text = said("127.0.0.1:7501", &cups("0200", &fields));
+    has(&text, &["version 0, class 2", "a request", "field 7, of the key", "field 11, of the key", "issuer/main"]);
+    assert!(!text.contains("field 41, of the key"), "{text}");
+    has(&said("10.5.0.2:7501", &cups("0210", &fields)), &["answers the request to issuer/main with the same key"]);
+    has(&said("127.0.0.1:7501", &cups("0200", &fields[2..])), &["dropped (key_missing)"]);
+    has(&said("127.0.0.1:7501", b"no message"), &["dropped (bad_header)"]);
+    has(&said("10.5.0.2:7501", &cups("0200", &fields)), &["dropped (no_route)"]);
 }

@@ -3,7 +3,7 @@
 use crate::harness::{Member, fates_add_up, payments, round_trip};
 
 /// Every metric of the interface, labels aside.
-const NAMES: [&str; 31] = [
+const NAMES: [&str; 32] = [
     "line_up",
     "frames_received_total",
     "frames_sent_total",
@@ -21,6 +21,7 @@ const NAMES: [&str; 31] = [
     "answers_late_total",
     "answers_unmatched_total",
     "requests_timed_out_total",
+    "requests_repeated_total",
     "frames_dropped_total",
     "frames_malformed_total",
     "answers_resend_failed_total",

@@ -13,3 +13,4 @@ mod fake;
 mod kernels;
 
 mod conformance;
+mod matrix;

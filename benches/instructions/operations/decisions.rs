@@ -23,6 +23,8 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { name: "step/tpdu/request", run: |counter| requests_and_answers(counter, true, false) },
     Operation { name: "step/tpdu/answer", run: |counter| requests_and_answers(counter, false, true) },
     Operation { name: "step/tpdu/round-trip", run: |counter| requests_and_answers(counter, true, true) },
+    Operation { name: "step/iso8583/request", run: |counter| by_key(counter, true, false) },
+    Operation { name: "step/iso8583/answer", run: |counter| by_key(counter, false, true) },
     Operation { name: "step/pair/run", run: runs_of_a_pair },
     Operation { name: "step/station", run: between_stations },
 ];
@@ -101,6 +103,29 @@ fn requests_and_answers(counter: &mut Counter, requests_count: bool, answers_cou
         round.count_if(answers_count, TURN as u64, || {
             turn(&mut switch);
             every(&mut switch, host, &answers, |_| {});
+        });
+    });
+}
+
+/// With other keys in every round, as trace numbers go on.
+fn by_key(counter: &mut Counter, requests_count: bool, answers_count: bool) {
+    let mut switch = switch(&plans::banks());
+    let (acquirer, issuer) = (slot(&switch, "acquirer-1"), slot(&switch, "issuer-1"));
+    let mut first = 0;
+    counter.mixed_rounds(|round| {
+        let messages = |message_type: &'static str| {
+            let heads = (first..first + TURN).map(|nth| plans::bank_head(message_type, nth % 1_000_000));
+            plans::frames_of(Prefix::Ascii4, heads)
+        };
+        let (requests, answers) = (messages("0200"), messages("0210"));
+        first += TURN;
+        round.count_if(requests_count, TURN as u64, || {
+            turn(&mut switch);
+            every(&mut switch, acquirer, &requests, |_| {});
+        });
+        round.count_if(answers_count, TURN as u64, || {
+            turn(&mut switch);
+            every(&mut switch, issuer, &answers, |_| {});
         });
     });
 }

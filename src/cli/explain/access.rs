@@ -90,18 +90,18 @@ fn everywhere(plan: &Plan, from: IpAddr, text: &mut String) {
         if let Side::Connect { remote, .. } = line.side
             && remote.ip() == from
         {
-            let _ = writeln!(text, "  is connected to by {}", short(line));
+            let _ = writeln!(text, "  the switch connects to it at {}", short(line));
         }
     }
     let refused = listening().filter(|line| !line.allow.contains(from)).count();
-    let _ = writeln!(text, "  is reset at {refused} of {} listening lines", listening().count());
+    let _ = writeln!(text, "  is reset (not_allowed) at {refused} of {} listening lines", listening().count());
 }
 
 fn everybody(plan: &Plan, text: &mut String) {
     for line in plan.lines.iter().flatten() {
         let who = match line.side {
-            Side::Listen(_) => format!("may be connected to by {}", allowed(line)),
-            Side::Connect { .. } => "is connected by the switch".to_owned(),
+            Side::Listen(_) => format!("connections are taken from {}", allowed(line)),
+            Side::Connect { .. } => "the switch connects there itself".to_owned(),
         };
         let _ = writeln!(text, "{}: {who}", short(line));
     }

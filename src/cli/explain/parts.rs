@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::ops::Range;
 
 use super::hex;
-use crate::config::plan::{Group, Header, Line};
+use crate::config::plan::{Group, Header, Line, Ways};
 use crate::frame::{Framing, Prefix, Scan, scan};
 use crate::message::iso8583::{Base, Dialect, Outline, Setting};
 use crate::message::station::{self, StationHeader};
@@ -74,7 +74,10 @@ impl<'f> Parts<'f> {
         let data = &bytes[data_at..];
         let found = found(data, header);
         let dial = matches!(found, Found::Tpdu(_)).then(|| DialMonitoring::read(data)).flatten();
-        let configured = line.and_then(|(group, _)| group.iso8583.as_ref()).map(|ways| &ways.dialect);
+        let configured = line.and_then(|(group, _)| match &group.ways {
+            Ways::Iso8583(ways) => Some(&ways.dialect),
+            Ways::Nowhere | Ways::Pair { .. } | Ways::Tpdu(_) | Ways::Station(_) => None,
+        });
         let message = match configured {
             Some(dialect) => dialect.outline(data).ok().map(|outline| (outline, "as configured")),
             None => guessed(data, found, dial.as_ref()),

@@ -20,15 +20,15 @@ pub fn describe(plan: &Plan, group: &Group, line: &Line, parts: &Parts<'_>) -> S
         say(sentence);
         return text;
     }
-    match (&group.ways, &group.iso8583) {
-        (_, Some(ways)) => iso8583(plan, group, ways, parts, &mut say),
-        (Ways::Nowhere, None) => say("dropped (no_route): no route names this group".to_owned()),
-        (Ways::Pair { to }, None) => {
+    match &group.ways {
+        Ways::Iso8583(ways) => iso8583(plan, group, ways, parts, &mut say),
+        Ways::Nowhere => say("dropped (no_route): no route names this group".to_owned()),
+        Ways::Pair { to } => {
             say(format!("goes unread to {}, its one counterpart", known(plan, *to)));
             too_large(plan, *to, parts, &mut say);
         }
-        (Ways::Tpdu(ways), None) => tpdu(plan, group, ways, parts, &mut say),
-        (Ways::Station(ways), None) => station(plan, &ways.own, parts, &mut say),
+        Ways::Tpdu(ways) => tpdu(plan, group, ways, parts, &mut say),
+        Ways::Station(ways) => station(plan, &ways.own, parts, &mut say),
     }
     text
 }
@@ -37,6 +37,7 @@ pub fn describe(plan: &Plan, group: &Group, line: &Line, parts: &Parts<'_>) -> S
 fn before_routing(line: &Line, parts: &Parts<'_>) -> Option<String> {
     let partial = line.timers.partial_within.as_millis();
     match parts.length {
+        _ if !line.flow.receives() => Some("closes the line (wrong_direction): the switch only sends on it".to_owned()),
         _ if parts.is_probe() => Some("a probe: taken off and never answered".to_owned()),
         Length::Wrong(_, Scan::Malformed(reason)) => Some(format!("closes the line ({})", reason.name())),
         Length::Wrong(_, Scan::Part { needed }) => Some(format!(
@@ -44,7 +45,6 @@ fn before_routing(line: &Line, parts: &Parts<'_>) -> Option<String> {
             needed.saturating_sub(parts.bytes.len())
         )),
         Length::Wrong(..) => Some("more than one frame: give one at a time".to_owned()),
-        _ if !line.flow.receives() => Some("closes the line (wrong_direction): the switch only sends on it".to_owned()),
         _ if parts.data().len() > usize::from(line.framing.max) => {
             Some(format!("closes the line (length_limit): its `max` is {}", line.framing.max))
         }
@@ -126,10 +126,10 @@ fn tpdu_answer(plan: &Plan, ways: &TpduWays, group: &Group, head: Tpdu, say: &mu
 
 /// The groups with a route to this one.
 fn requesters(plan: &Plan, to: GroupId) -> Vec<String> {
-    let asks = |group: &Group| match (&group.ways, &group.iso8583) {
-        (Ways::Tpdu(ways), _) => ways.routes.iter().any(|route| route.to.contains(&to)),
-        (_, Some(ways)) => ways.to.contains(&to),
-        _ => false,
+    let asks = |group: &Group| match &group.ways {
+        Ways::Tpdu(ways) => ways.routes.iter().any(|route| route.to.contains(&to)),
+        Ways::Iso8583(ways) => ways.to.contains(&to),
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => false,
     };
     plan.groups.iter().flatten().filter(|group| asks(group)).map(|group| name(group)).collect()
 }
@@ -159,7 +159,7 @@ fn iso8583(plan: &Plan, group: &Group, ways: &Iso8583Ways, parts: &Parts<'_>, sa
         return;
     };
     if let Some(fault) = outline.fault {
-        say(format!("dropped: {fault}"));
+        say(format!("dropped (key_missing): {fault}"));
         return;
     }
     match outline.message_type.kind() {

@@ -168,6 +168,7 @@ fn plan_line(id: MemberId, member: &MemberConfiguration, line: &LineConfiguratio
         limits: line.limits,
         allow: member.allow.clone(),
         second: line.second,
+        resend: member.resend,
     }
 }
 
@@ -193,8 +194,8 @@ fn plan_groups(
                 lines: by_number(lines.map(|seat| (usize::from(seat.position), seat.id)), least),
                 header: member.header.kind(),
                 ways: routes.ways(member, id),
-                iso8583: routes.iso8583(member, id),
                 answers: routes.answers(id),
+                on_line_loss: member.on_line_loss,
                 timers: member.timers,
                 limits: member.limits,
             };

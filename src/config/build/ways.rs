@@ -1,7 +1,6 @@
 //! Which ways the frames of each group may take.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::config::effective::{Configuration, HeaderConfiguration, MemberConfiguration};
 use crate::config::endpoint::GroupName;
@@ -66,23 +65,20 @@ impl RouteMap {
         self.answering.contains(&group)
     }
 
-    pub fn iso8583(&self, member: &MemberConfiguration, group: GroupId) -> Option<Arc<Iso8583Ways>> {
-        let HeaderConfiguration::Iso8583 { setting, repeat } = &member.header else { return None };
-        let dialect = setting.compile().expect("a key that cannot be read is refused");
-        let to = self.requests.get(&group).cloned().unwrap_or_default();
-        Some(Arc::new(Iso8583Ways { dialect, repeat: *repeat, to }))
-    }
-
     pub fn ways(&self, member: &MemberConfiguration, group: GroupId) -> Ways {
         match &member.header {
             HeaderConfiguration::None => self.counterpart(group).map_or(Ways::Nowhere, |to| Ways::Pair { to }),
             HeaderConfiguration::Station(ways) => Ways::Station(Box::new(ways.clone())),
-            // What the switch does not route by yet.
-            HeaderConfiguration::Iso8583 { .. } => Ways::Nowhere,
-            HeaderConfiguration::Tpdu { ids, answers, digits } => Ways::Tpdu(Box::new(TpduWays {
+            HeaderConfiguration::Iso8583 { setting, repeat } => Ways::Iso8583(Box::new(Iso8583Ways {
+                dialect: setting.compile().expect("a key that cannot be read is refused"),
+                repeat: *repeat,
+                to: self.requests.get(&group).cloned().unwrap_or_default(),
+            })),
+            HeaderConfiguration::Tpdu { ids, answers, digits, guard } => Ways::Tpdu(Box::new(TpduWays {
                 ids: ids.clone(),
                 answers: *answers,
                 digits: *digits,
+                guard: *guard,
                 reserved: self.reserved.get(&*member.id).into_iter().flatten().copied().collect(),
                 routes: self.routes.get(&group).cloned().unwrap_or_default(),
             })),

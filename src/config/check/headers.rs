@@ -3,7 +3,7 @@
 use crate::config::endpoint::{Astray, Bare, Directory};
 use crate::config::fault::{Findings, Place};
 use crate::config::model::{Endpoint, Member, Model};
-use crate::config::plan::Header;
+use crate::config::plan::{Header, Resend};
 use crate::frame::Prefix;
 
 pub fn check(model: &Model, findings: &mut Findings<'_>) {
@@ -12,6 +12,7 @@ pub fn check(model: &Model, findings: &mut Findings<'_>) {
         max(member, findings);
         let Some(header) = member.header.known_or(Header::None) else { continue };
         keys_of_another_header(member, header, findings);
+        resend(member, header, findings);
         match header {
             Header::Station => stations(member, &directory, findings),
             Header::Tpdu => tpdu_ids(member, findings),
@@ -50,6 +51,20 @@ fn keys_of_another_header(member: &Member, header: Header, findings: &mut Findin
             );
             findings.refuse(place, message);
         }
+    }
+}
+
+fn resend(member: &Member, header: Header, findings: &mut Findings<'_>) {
+    if let (Some(Resend::Unacked), Some(place)) = (member.resend.get(), member.resend.place())
+        && !header.tells_answers()
+    {
+        let message = format!(
+            "`resend` = `unacked` goes with a header that tells answers from requests (`tpdu`, `iso8583`), and \
+             member `{}` has `{}`",
+            member.name(),
+            header.name()
+        );
+        findings.refuse(place, message);
     }
 }
 

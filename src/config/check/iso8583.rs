@@ -141,8 +141,8 @@ fn differing(end: &At<Endpoint>, own: &Setting, name: &str, known: &Setting, fin
 #[cfg(test)]
 mod tests {
     use crate::config::dump;
+    use crate::config::plan::Ways;
     use crate::config::testing::{built, faults, read_text, warnings};
-    use crate::config::unbuilt::AS_IF_BUILT;
 
     const BANKS: &str = r#"[[member]]
 id = "acquirer"
@@ -171,15 +171,7 @@ to = ["issuer"]
     }
 
     #[test]
-    fn the_switch_does_not_route_by_it_yet() {
-        let found = faults(BANKS);
-        assert_eq!(found.len(), 2, "{found:?}");
-        assert!(found[0].starts_with("4:10: `header` = `iso8583` is not built yet"), "{found:?}");
-    }
-
-    #[test]
     fn what_cannot_be_read_is_refused_at_its_place() {
-        AS_IF_BUILT.set(true);
         assert_eq!(faults(BANKS), [""; 0]);
         for (keys, expected) in [
             (
@@ -217,7 +209,6 @@ to = ["issuer"]
 
     #[test]
     fn both_ends_read_alike() {
-        AS_IF_BUILT.set(true);
         for (one, other, differing) in [
             ("dialect = \"pos\"", "", "`issuer` has `dialect` cups and `acquirer` has pos"),
             ("skip = 46", "skip = 11", "`issuer` has `skip` 11 and `acquirer` has 46"),
@@ -234,7 +225,6 @@ to = ["issuer"]
 
     #[test]
     fn requests_have_one_way_and_no_match() {
-        AS_IF_BUILT.set(true);
         let second = format!("{BANKS}[[route]]\nfrom = [\"acquirer\"]\nto = [\"issuer\"]\n");
         let found = faults(&second);
         assert!(found[0].contains("`acquirer/main` has a route already (a.toml:12:1)"), "{found:?}");
@@ -245,7 +235,6 @@ to = ["issuer"]
 
     #[test]
     fn a_key_without_the_trace_number_is_unwise() {
-        AS_IF_BUILT.set(true);
         let text = written("key = [37]", "key = [37]");
         let warned = warnings(&text);
         assert!(
@@ -256,7 +245,6 @@ to = ["issuer"]
 
     #[test]
     fn what_is_dumped_is_the_same_and_the_plan_holds_the_dialect() {
-        AS_IF_BUILT.set(true);
         let keys = "dialect = \"pos\"\nkey = [41, 11, 43]\nfields = { 43 = \"ans40\", 22 = \"n3\" }\nskip = 11";
         for text in [BANKS.to_owned(), written(keys, &format!("{keys}\nrepeat = \"drop\"")), written("", "skip = 0")] {
             let dumped = dump(&read_text(&text).configuration.expect("sound"));
@@ -270,7 +258,10 @@ to = ["issuer"]
         }
         let plan = built(BANKS).plan;
         let groups: Vec<_> = plan.groups.iter().flatten().collect();
-        let ways = |at: usize| groups[at].iso8583.as_ref().expect("a dialect");
+        let ways = |at: usize| match &groups[at].ways {
+            Ways::Iso8583(ways) => ways,
+            other => panic!("{other:?}"),
+        };
         assert_eq!(ways(0).to, [groups[1].id]);
         assert!(ways(1).to.is_empty() && groups[1].answers);
         assert_eq!(ways(0).dialect, ways(1).dialect);

@@ -179,29 +179,27 @@ fn values_of_a_wrong_form_say_what_to_write() {
 
 #[test]
 fn what_is_not_built_is_refused_by_its_name() {
-    refused(
-        TPDU,
-        "\"tpdu\"",
-        "\"iso8583\"\ndialect = \"cups\"\nkey = [11]\nskip = 11\nrepeat = \"forward\"\nfields = {}",
-        &["4:10: `header` = `iso8583` is not built yet"],
-    );
     refused(PAIR, "\"tv\"", "\"file\"", &["3:11: `profile` = `file` is not built yet"]);
-    refused(TPDU, "\"tpdu\"", "\"tpdu\"\nguard = true", &["5:9: `guard` = `true` is not built yet"]);
-    refused(PAIR, "\"tv\"", "\"tv\"\nresend = \"unacked\"", &["4:10: `resend` = `unacked` is not built yet"]);
-    refused(
-        PAIR,
-        "\"tv\"",
-        "\"tv\"\non_line_loss = \"reset_group\"",
-        &["4:16: `on_line_loss` = `reset_group` is not built yet"],
-    );
-    refused(PAIR, "[[route]]", "[switch]\nstate = \"/var/lib\"\n[[route]]", &["11:1: `state` is not built yet"]);
+}
+
+#[test]
+fn what_cannot_be_told_from_a_request_is_not_sent_again() {
+    let asked = ["\"tv\"", "\"tv\"\nresend = \"unacked\""];
+    refused(PAIR, asked[0], asked[1], &["4:10: `resend` = `unacked` goes with a header that tells…`tpdu`…has `none`"]);
+    let station = ["\"station\"", "\"station\"\nresend = \"unacked\""];
+    refused(STATION, station[0], station[1], &["5:10: `resend` = `unacked` goes with…has `station`"]);
+    for word in ["unacked", "never"] {
+        assert_eq!(faults(&TPDU.replacen("\"tpdu\"", &format!("\"tpdu\"\nresend = \"{word}\""), 1)), [""; 0]);
+    }
 }
 
 #[test]
 fn the_values_that_change_nothing_are_accepted() {
     let text = PAIR.replacen("\"tv\"", "\"tv\"\nresend = \"never\"\non_line_loss = \"keep\"", 1);
     assert_eq!(faults(&text), [""; 0]);
-    assert_eq!(faults(&TPDU.replacen("\"tpdu\"", "\"tpdu\"\nguard = false", 1)), [""; 0]);
+    for guard in ["false", "true"] {
+        assert_eq!(faults(&TPDU.replacen("\"tpdu\"", &format!("\"tpdu\"\nguard = {guard}"), 1)), [""; 0]);
+    }
     assert_eq!(faults(&STATION.replacen("\"station\"", "\"station\"\nstation_strict = false", 1)), [""; 0]);
     assert_eq!(faults(&STATION.replacen("\"station\"", "\"station\"\nstation_rejects = {}", 1)), [""; 0]);
 }
@@ -590,7 +588,7 @@ line = [{ listen = "nowhere" }, { lisen = "127.0.0.1:1" }, { listen = "127.0.0.1
 [[member]]
 id = "one"
 profile = "institution"
-header = "iso8583"
+resend = "unacked"
 max = 20000
 line = [{ connect = "10.0.0.1:1", tier = "spare" }]
 [[route]]

@@ -3,8 +3,8 @@
 use super::reader::{PlacedTable, Reader};
 use super::{scalar, sections};
 use crate::config::fault::At;
-use crate::config::model::{Given, Line, Member, OnLineLoss, Resend, Route, SecondWord};
-use crate::config::plan::{Flow, Header, Profile, RejectCodes, Repeat, Tier, TpduAnswers};
+use crate::config::model::{Given, Line, Member, Route, SecondWord};
+use crate::config::plan::{Flow, Header, OnLineLoss, Profile, RejectCodes, Repeat, Resend, Tier, TpduAnswers};
 use crate::config::unbuilt::Section;
 use crate::frame::Prefix;
 use crate::message::iso8583::Base;
@@ -32,8 +32,8 @@ pub fn member<'a>(reader: &mut Reader<'a, '_, '_>, (place, table): PlacedTable<'
         tpdu_ids: reader.list("tpdu_ids", scalar::tpdu_id),
         tpdu_digits: reader.read("tpdu_digits", scalar::truth),
         guard: reader.read("guard", scalar::truth),
-        resend: reader.word("resend", &[("never", Resend::Never)]),
-        on_line_loss: reader.word("on_line_loss", &[("keep", OnLineLoss::Keep)]),
+        resend: reader.word("resend", &Resend::ALL.map(|resend| (resend.name(), resend))),
+        on_line_loss: reader.word("on_line_loss", &OnLineLoss::ALL.map(|what| (what.name(), what))),
         station_strict: reader.read("station_strict", scalar::truth),
         station: reader.list("station", scalar::station),
         station_rejects: station_rejects(&mut reader),

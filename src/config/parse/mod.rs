@@ -7,6 +7,7 @@ pub mod scalar;
 mod sections;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use toml::de::DeTable;
 
@@ -40,6 +41,16 @@ pub fn includes(main: &Source) -> Vec<At<String>> {
     match parse(sources, &mut findings).model.switch.include {
         Given::Here(include) => include.value,
         _ => Vec::new(),
+    }
+}
+
+/// The `state` folder of a main file and where it is named, as far as it can be read.
+pub fn state(main: &Source) -> Option<At<PathBuf>> {
+    let sources = std::slice::from_ref(main);
+    let mut findings = Findings::new(sources);
+    match parse(sources, &mut findings).model.switch.state {
+        Given::Here(folder) => Some(folder),
+        _ => None,
     }
 }
 

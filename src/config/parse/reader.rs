@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::scalar::Converted;
 use crate::config::fault::{At, Findings, Place};
 use crate::config::model::Given;
-use crate::config::unbuilt::{Section, Unbuilt, unbuilt_key, unbuilt_keys, unbuilt_value};
+use crate::config::unbuilt::{Section, Unbuilt, unbuilt_value};
 
 /// How alike two keys must be (Jaro-Winkler) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
@@ -132,17 +132,13 @@ impl<'a, 'f, 's> Reader<'a, 'f, 's> {
                 continue;
             }
             let place = Place { file: self.file, offset: key.span().start };
-            let message = match unbuilt_key(self.section, name) {
-                Some(row) => row.message(),
-                None => self.unknown(name),
-            };
+            let message = self.unknown(name);
             self.findings.refuse(place, message);
         }
     }
 
     fn unknown(&self, name: &str) -> String {
-        let known = self.asked.iter().copied().chain(unbuilt_keys(self.section));
-        match nearest(name, known) {
+        match nearest(name, self.asked.iter().copied()) {
             Some(near) => format!("unknown key `{name}`; did you mean `{near}`?"),
             None => format!("unknown key `{name}` in {}", self.section.name()),
         }

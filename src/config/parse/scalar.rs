@@ -213,6 +213,17 @@ pub fn admin(value: &DeValue<'_>) -> Converted<Admin> {
         .map_err(|_| format!("`{text}`: write IP:PORT, \"unix:/PATH\" or \"off\"; the default is \"127.0.0.1:9600\""))
 }
 
+/// A folder, wherever the process is started.
+pub fn folder(value: &DeValue<'_>) -> Converted<PathBuf> {
+    let text = text(value)?;
+    let path = PathBuf::from(text);
+    if path.is_absolute() && !text.contains('\0') {
+        Ok(path)
+    } else {
+        Err(format!("`{text}`: write the absolute path of a folder, as in \"/var/lib/ringswitch\""))
+    }
+}
+
 /// Four hexadecimal digits.
 pub fn nii(value: &DeValue<'_>) -> Converted<u16> {
     let digits = value.as_str().filter(|text| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit()));
@@ -328,6 +339,14 @@ mod tests {
         assert_eq!(nii(&string("01F1")), Ok(0x01f1));
         for text in ["1f1", "+1f1", "00003", "000g", ""] {
             assert!(nii(&string(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_an_absolute_path() {
+        assert_eq!(folder(&string("/var/lib/ringswitch")), Ok("/var/lib/ringswitch".into()));
+        for text in ["", "state", "./state", "/a\0b"] {
+            assert!(folder(&string(text)).is_err(), "{text:?}");
         }
     }
 

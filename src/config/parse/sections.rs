@@ -22,6 +22,7 @@ pub fn switch<'a>(reader: &mut Reader<'a, '_, '_>) -> Switch {
         include: reader.list("include", scalar::pattern),
         log: reader.word("log", &[("text", LogFormat::Text), ("json", LogFormat::Json)]),
         spin: reader.read("spin", scalar::duration),
+        state: reader.read("state", scalar::folder),
     };
     reader.finish();
     switch

@@ -177,8 +177,15 @@ async fn steer(State(admin): Shared, path: Result<Path<(String, String)>, PathRe
         "enable" => (Command::Enable { line: line.id }, |state| state != LineState::Disabled),
         _ => return no_such_path().await,
     };
+    if let Some(shared) = published.line(line.id) {
+        shared.status.set_disabled_by_hand(action != "enable");
+    }
     admin.command(line.shard, command);
     tracing::info!(line = %line.name, action, "asked for by the admin API");
+    if let Some(keeper) = &admin.keeper {
+        // What was answered must outlive a crash.
+        keeper.changed(admin.world.current()).await;
+    }
     answer_line(&admin, line, there).await
 }
 

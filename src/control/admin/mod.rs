@@ -26,6 +26,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Order;
 use super::events::Pump;
+use super::kept::Keeper;
 use super::observed::Observed;
 use super::source::PlanSource;
 use crate::ids::ShardId;
@@ -63,6 +64,8 @@ pub struct Admin {
     pub pump: Arc<Mutex<Pump>>,
     /// To whoever reloads.
     pub orders: mpsc::Sender<Order>,
+    /// Remembers lines that were taken out of service.
+    pub keeper: Option<Arc<Keeper>>,
 }
 
 impl Admin {

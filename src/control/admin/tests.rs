@@ -53,7 +53,7 @@ struct Served {
 /// A switch with a listening and a connecting line, and a shard that has just turned.
 async fn served() -> Served {
     let plan = plan(&[connecting("b-out", 7002), listening("a-in", 7001)]);
-    let opening = publish_first(Arc::new(plan), &*bind_but(0), "f").expect("opens");
+    let opening = publish_first(Arc::new(plan), &*bind_but(0), "f", None).expect("opens");
     let world = opening.world.clone();
     let observed = Arc::new(Observed::new(opening.known.clone()));
     world.shards[0].last_turn.store(clock::now().0, Relaxed);
@@ -70,6 +70,7 @@ async fn served() -> Served {
         source: Arc::new(Toml),
         pump: Arc::new(Mutex::new(Pump::new(world.clone(), observed.clone()))),
         orders: sender,
+        keeper: None,
     };
     let mut task = JoinSet::new();
     task.spawn(async move { serve(socket, Arc::new(admin)).await.expect("the socket is good") });

@@ -101,6 +101,22 @@ pub struct Dialect {
     steps: Box<[Step]>,
 }
 
+impl Dialect {
+    /// The family that it is of.
+    pub const fn base(&self) -> Base {
+        match (self.packs, self.bitmap) {
+            (true, _) => Base::Pos,
+            (false, Bitmap::Binary) => Base::Cups,
+            (false, Bitmap::Hex) => Base::Hex,
+        }
+    }
+
+    /// Bytes before the message type.
+    pub const fn skip(&self) -> u16 {
+        self.skip
+    }
+}
+
 /// A set of fields, laid out as two bitmaps: field 1 is the highest bit, 128 the lowest.
 type Fields = u128;
 

@@ -4,8 +4,8 @@
 use std::hash::Hasher;
 
 use super::{
-    Align, Bitmap, CLASS_NETWORK, Dialect, Fields, Key, KeyMaker, Message, MessageType, Pad, Place, Step, Unreadable,
-    bit,
+    Align, Bitmap, CLASS_NETWORK, Dialect, Fields, Key, KeyMaker, Kind, Message, MessageType, Pad, Place, Step,
+    Unreadable, bit,
 };
 
 /// The front of a message.
@@ -41,6 +41,22 @@ impl Dialect {
         }
         hasher.write_u32(head.message_type.common());
         Ok(Message { kind: head.message_type.kind(), key: Key(hasher.finish()) })
+    }
+
+    /// Whether a message is a request or an answer.
+    ///
+    /// # Errors
+    /// If no message type stands where one should.
+    #[inline]
+    pub fn kind(&self, data: &[u8]) -> Result<Kind, Unreadable> {
+        let (message_type, _) = self.message_type(data, usize::from(self.skip))?;
+        Ok(message_type.kind())
+    }
+
+    /// Whether the data begins with a message type and a bitmap: if it has no key all the same, a
+    /// field is why.
+    pub fn has_head(&self, data: &[u8]) -> bool {
+        self.head(data).is_ok()
     }
 
     /// The key fields of messages of this class.

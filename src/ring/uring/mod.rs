@@ -258,6 +258,10 @@ impl Ring for Uring {
         sockets::no_delay(socket)
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        sockets::connected(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         sockets::remote(socket)
     }
@@ -268,6 +272,10 @@ impl Ring for Uring {
 
     fn health(&self, socket: Socket) -> io::Result<super::Health> {
         sockets::health(socket, self.opened.get(socket.0 as usize).copied().unwrap_or(false))
+    }
+
+    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
+        sockets::outgoing(socket)
     }
 
     fn reset(&mut self, socket: Socket) {

@@ -25,6 +25,8 @@ pub struct Claimer {
     pub(super) stock: Stock,
     pub(super) sweeps: Sweeps,
     search: Search,
+    /// Of the slots seized since the last look at their rests, the word of the one freed last.
+    freed_last: u64,
 }
 
 /// What binds a hand to its table.
@@ -48,6 +50,8 @@ struct Search {
     passed: usize,
     /// Whether going round the rested chunks has led to nothing since then.
     rested_in_vain: bool,
+    /// No number was free: until then those that rest are taken, too, by who may.
+    resting_until: Instant,
 }
 
 impl Claimer {
@@ -100,6 +104,7 @@ impl ResponseTable {
     #[inline]
     pub fn claims<'a>(&'a self, hand: &'a mut Claimer, line: LineId, deadline: Instant, now: Instant) -> Claims<'a> {
         self.join(hand);
+        self.permits.adopt_terms(&mut hand.stock);
         assert!(deadline.since(now) <= word::AHEAD_MAX && line.0 < LineId::LIMIT);
         let word = word::pending(line, 0, deadline);
         Claims { table: self, hand, word, deadline: word::floor(deadline), now, noted: usize::MAX, claimed: 0 }
@@ -111,11 +116,26 @@ impl ResponseTable {
         self.find_here(hand, now).or_else(|| self.find_further(hand, now))
     }
 
+    /// The same, if need be one that still rests; says whether its rest was over for sure.
+    fn find_even_resting(&self, hand: &mut Claimer, now: Instant) -> Option<(usize, bool)> {
+        if now >= hand.search.full_until.max(hand.search.resting_until)
+            && let Some(slot) = self.find(hand, now)
+        {
+            return Some((slot, true));
+        }
+        if now >= hand.search.resting_until {
+            // As long as a full table is remembered: then free numbers are looked for first again.
+            (hand.search.resting_until, hand.search.passed) = (now + FULL_FOR, 0);
+        }
+        let found = self.find_here(hand, Instant::NEVER).or_else(|| self.find_resting(hand))?;
+        Some((found, false))
+    }
+
     /// Looks at what is left of the chunk that the hand is at.
     #[inline]
-    fn find_here(&self, hand: &mut Claimer, now: Instant) -> Option<usize> {
+    fn find_here(&self, hand: &mut Claimer, rested_at: Instant) -> Option<usize> {
         while let Some(slot) = hand.place.next_slot() {
-            if self.seize(slot, now) {
+            if self.seize(hand, slot, rested_at) {
                 hand.place.set_used();
                 return Some(slot);
             }
@@ -145,14 +165,23 @@ impl ResponseTable {
         found
     }
 
-    fn go_round(&self, hand: &mut Claimer, choice: Choice, now: Instant) -> Option<usize> {
+    /// The number that has rested longest, or nearly so: it was handed out longest ago, so it is the
+    /// next one round the ring.
+    #[cold]
+    fn find_resting(&self, hand: &mut Claimer) -> Option<usize> {
+        self.ring.leave(&mut hand.place);
+        let choices = [Choice::Rested, Choice::LeftOut];
+        choices.into_iter().find_map(|choice| self.go_round(hand, choice, Instant::NEVER))
+    }
+
+    fn go_round(&self, hand: &mut Claimer, choice: Choice, rested_at: Instant) -> Option<usize> {
         let start = self.ring.cursor();
         for turn in start..start + self.ring.chunks() as u64 {
             if hand.search.passed >= self.words.len() {
                 return None; // has searched enough for this millisecond
             }
             if self.ring.enter(&mut hand.place, turn, choice) {
-                let found = self.find_here(hand, now);
+                let found = self.find_here(hand, rested_at);
                 if found.is_some() {
                     return found;
                 }
@@ -162,26 +191,27 @@ impl ResponseTable {
         None
     }
 
-    /// Makes a claimable slot this hand's to write.
+    /// Makes a claimable slot this hand's to write: a free one, or one whose rest ends by `rested_at`.
     #[inline]
-    fn seize(&self, slot: usize, now: Instant) -> bool {
+    fn seize(&self, hand: &mut Claimer, slot: usize, rested_at: Instant) -> bool {
         let seen = self.words[slot].load(Ordering::Relaxed); // only a hint: the exchange decides
-        if !word::is_claimable(seen, now) {
+        if !word::is_claimable(seen, rested_at) {
             return false;
         }
         // Acquire, partner: the AcqRel by which `take` freed the slot; whoever took the last
         // request had read its NII before that, so cannot read the one written next.
         let seized = self.words[slot].compare_exchange(seen, word::CLAIMING, Ordering::Acquire, Ordering::Relaxed);
-        if seized.is_ok()
-            && let word::Slot::Free(Some(freed)) = word::read(seen, now)
-        {
-            self.note_rest(now.since(freed));
+        if seized.is_ok() && word::is_free(seen) {
+            hand.freed_last = hand.freed_last.max(seen);
         }
         seized.is_ok()
     }
 
+    /// The shortest rest among the slots seized since the last time.
     #[inline]
-    fn note_rest(&self, rest: Span) {
+    fn note_rest(&self, hand: &mut Claimer, now: Instant) {
+        let Some(freed) = word::freed_at(std::mem::take(&mut hand.freed_last)) else { return };
+        let rest = now.since(freed);
         // Relaxed: a statistic. Read first, so that the line stays shared between the shards.
         if rest.0 < self.shortest_rest.load(Ordering::Relaxed) {
             self.shortest_rest.fetch_min(rest.0, Ordering::Relaxed);
@@ -192,12 +222,12 @@ impl ResponseTable {
 /// Requests of one line with one deadline, being given numbers one after the other.
 #[derive(Debug)]
 pub struct Claims<'a> {
-    table: &'a ResponseTable,
-    hand: &'a mut Claimer,
+    pub(super) table: &'a ResponseTable,
+    pub(super) hand: &'a mut Claimer,
     /// The word of such a request but for its address.
     word: u64,
     deadline: Instant,
-    now: Instant,
+    pub(super) now: Instant,
     /// The chunk for which the sweep knows the deadline.
     noted: usize,
     claimed: i64,
@@ -212,9 +242,36 @@ impl Claims<'_> {
             return Err(Full);
         }
         let Some(slot) = table.find(hand, self.now) else {
-            table.permits.put(&mut hand.stock);
+            table.permits.put(&mut hand.stock, 1);
             return Err(Full);
         };
+        Ok(self.publish(slot, address, nii))
+    }
+
+    /// A slot that is this hand's to write, and whether its rest was over; if need be, and `may`,
+    /// one of which it was not.
+    #[inline]
+    pub(super) fn claim_slot(&mut self, may: bool) -> Result<(usize, bool), Full> {
+        let (table, hand) = (self.table, &mut *self.hand);
+        let full = self.now < hand.search.full_until && !may;
+        if full || !table.permits.take(&mut hand.stock) {
+            return Err(Full);
+        }
+        let found = if may {
+            table.find_even_resting(hand, self.now)
+        } else {
+            table.find(hand, self.now).map(|slot| (slot, true))
+        };
+        if found.is_none() {
+            table.permits.put(&mut hand.stock, 1);
+        }
+        found.ok_or(Full)
+    }
+
+    /// The request waits from now on.
+    #[inline]
+    pub(super) fn publish(&mut self, slot: usize, address: u16, nii: u16) -> u16 {
+        let (table, hand) = (self.table, &mut *self.hand);
         // Relaxed: published by the store below.
         table.nii[slot].store(nii, Ordering::Relaxed);
         // Release, partner: the Acquire in `look`; who sees the request sees its NII. A plain
@@ -225,12 +282,13 @@ impl Claims<'_> {
             self.noted = hand.place.chunk;
             hand.sweeps.note(hand.place.chunk, self.deadline);
         }
-        Ok(table.numbers.number(slot))
+        table.numbers.number(slot)
     }
 }
 
 impl Drop for Claims<'_> {
     fn drop(&mut self) {
         self.hand.count(self.claimed);
+        self.table.note_rest(self.hand, self.now);
     }
 }

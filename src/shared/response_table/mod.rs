@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Every step out of `free`, `rest` and `pending` is a compare-exchange on the slot's word, so of
-//! an answer and a deadline that meet exactly one wins. The request's NII does not fit into the
-//! word: it lies beside it, is written while the slot is `claiming` and belongs to the word as
-//! long as that stays as it was read.
+//! an answer and a deadline that meet exactly one wins. The request's NII (and the tag that its answer
+//! must fit, in a table that keeps tags) does not fit into the word: it lies beside it, is written
+//! while the slot is `claiming` and belongs to the word as long as that stays as it was read.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,19 +22,24 @@ use crate::shared::atomics::{AtomicU16, AtomicU32, AtomicU64, Ordering};
 use crate::time::{Instant, Span};
 
 mod claimer;
+mod keyed;
 mod numbers;
 mod permits;
 mod ring;
 mod sweep;
+mod tags;
+mod takes;
 #[cfg(all(test, not(ringswitch_loom)))]
 mod tests;
 mod word;
 
 use claimer::HandCount;
 pub use claimer::{Claimer, Claims};
+pub use keyed::Held;
 use numbers::Numbers;
 use permits::Permits;
 use ring::Ring;
+use tags::Tags;
 use word::Slot;
 
 /// Numbers of a chunk: 2 KiB of words, so that two shards seldom write the same cache line.
@@ -50,6 +55,7 @@ pub struct ResponseTable {
     numbers: Numbers,
     words: Box<[AtomicU64]>,
     nii: Box<[AtomicU16]>,
+    tags: Tags,
     ring: Ring,
     permits: Permits,
     rest_ns: AtomicU64,
@@ -119,6 +125,7 @@ impl ResponseTable {
             numbers,
             words: untouched_words(slots as usize),
             nii: untouched_nii(slots as usize),
+            tags: Tags::new(slots as usize),
             ring: Ring::new(slots, chunk_slots, start as u32),
             permits: Permits::new(pending),
             rest_ns: AtomicU64::new(rest.0),
@@ -208,8 +215,12 @@ impl ResponseTable {
         if self.resolve(hand, slot, seen.word, word::freed(now)) {
             return Ok(());
         }
-        // Relaxed: the word alone says why.
-        Err(nobody(self.words[slot].load(Ordering::Relaxed), now))
+        Err(self.nobody_in(slot, now))
+    }
+
+    #[cold]
+    fn nobody_in(&self, slot: usize, now: Instant) -> Nobody {
+        nobody(self.words[slot].load(Ordering::Relaxed), now) // Relaxed: the word alone says why
     }
 
     /// The request was dropped before a byte of it was given to anybody: the number is free at once.
@@ -236,14 +247,20 @@ impl ResponseTable {
     #[inline(always)]
     fn resolve(&self, hand: &mut Claimer, slot: usize, seen: u64, becomes: u64) -> bool {
         self.join(hand);
-        // AcqRel. Release, partner: the Acquire in `seize`; what was read of the request, its NII,
-        // was read before the slot can be claimed again. Acquire, partner: the Release in `claim`.
-        let ended = self.words[slot].compare_exchange(seen, becomes, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let ended = self.exchange(slot, seen, becomes);
         if ended {
             hand.count(-1);
-            self.permits.put(&mut hand.stock);
+            self.permits.put(&mut hand.stock, 1);
         }
         ended
+    }
+
+    /// Ends a request but for the books.
+    #[inline(always)]
+    fn exchange(&self, slot: usize, seen: u64, becomes: u64) -> bool {
+        // AcqRel. Release, partner: the Acquire in `seize`; what was read of the request, its NII,
+        // was read before the slot can be claimed again. Acquire, partner: the Release in `publish`.
+        self.words[slot].compare_exchange(seen, becomes, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// The request that a word read with Acquire stands for. Its NII is surely its own only while
@@ -274,10 +291,20 @@ impl ResponseTable {
         (rest != u64::MAX).then_some(Span(rest))
     }
 
-    /// The number at which the next chunk begins: what a later run may start behind, by two chunks
-    /// for each shard.
-    pub fn next_number(&self) -> u16 {
-        self.numbers.number(self.ring.next_slot())
+    /// How far the order in which numbers are used has come, in chunks; counts on over laps. All
+    /// numbers that were given out lie before it.
+    pub fn position(&self) -> u64 {
+        self.ring.cursor()
+    }
+
+    /// Chunks of a lap.
+    pub fn chunks(&self) -> u64 {
+        self.ring.chunks() as u64
+    }
+
+    /// The number at which the chunk at a position begins: there a later run may start.
+    pub fn number_at(&self, position: u64) -> u16 {
+        self.numbers.number(self.ring.slot_at(position))
     }
 }
 

@@ -55,10 +55,10 @@ impl Permits {
         self.terms.fetch_add(1, Relaxed);
     }
 
-    /// One permit; false if none is to be had.
+    /// One permit; false if none is to be had. [`Self::adopt_terms`] first, once for requests that
+    /// came together.
     #[inline]
     pub fn take(&self, stock: &mut Stock) -> bool {
-        self.adopt_terms(stock);
         if stock.permits == 0 {
             stock.permits = self.draw(stock.batch);
         }
@@ -69,15 +69,16 @@ impl Permits {
         true
     }
 
-    /// Gives one permit back.
+    /// Gives permits back.
     #[inline]
-    pub fn put(&self, stock: &mut Stock) {
+    pub fn put(&self, stock: &mut Stock, permits: u32) {
         self.adopt_terms(stock);
-        stock.permits += 1;
-        let surplus = if stock.batch == 1 { stock.permits > 0 } else { stock.permits > 2 * stock.batch };
-        if surplus {
-            stock.permits -= stock.batch;
-            self.available.fetch_add(stock.batch.into(), Relaxed);
+        stock.permits += permits;
+        let kept = if stock.batch == 1 { 0 } else { 2 * stock.batch };
+        if stock.permits > kept {
+            let batches = (stock.permits - kept).div_ceil(stock.batch);
+            stock.permits -= batches * stock.batch;
+            self.available.fetch_add((batches * stock.batch).into(), Relaxed);
         }
     }
 
@@ -94,8 +95,9 @@ impl Permits {
         0
     }
 
+    /// Gives the stock back if the limit or the number of hands has changed.
     #[inline]
-    fn adopt_terms(&self, stock: &mut Stock) {
+    pub fn adopt_terms(&self, stock: &mut Stock) {
         let terms = self.terms.load(Relaxed);
         if stock.terms != terms || stock.batch == 0 {
             self.renew(stock, terms);
@@ -134,8 +136,13 @@ impl Stock {
 mod tests {
     use super::*;
 
+    fn take(permits: &Permits, stock: &mut Stock) -> bool {
+        permits.adopt_terms(stock);
+        permits.take(stock)
+    }
+
     fn take_all(permits: &Permits, stock: &mut Stock) -> u32 {
-        (0..).take_while(|_| permits.take(stock)).count() as u32
+        (0..).take_while(|_| take(permits, stock)).count() as u32
     }
 
     #[test]
@@ -146,9 +153,9 @@ mod tests {
             permits.add_hand();
         }
         assert_eq!(hands.iter_mut().map(|hand| take_all(&permits, hand)).sum::<u32>(), 100);
-        permits.put(&mut hands[1]);
-        assert!(permits.take(&mut hands[2]), "what one hand gave back another gets");
-        assert!(!permits.take(&mut hands[1]));
+        permits.put(&mut hands[1], 1);
+        assert!(take(&permits, &mut hands[2]), "what one hand gave back another gets");
+        assert!(!take(&permits, &mut hands[1]));
     }
 
     #[test]
@@ -162,10 +169,25 @@ mod tests {
             let all = take_all(&permits, &mut stocks[0]);
             assert_eq!(all, limit);
             for at in 0..all as usize {
-                permits.put(&mut stocks[at % hands]); // answers arrive at every shard
+                permits.put(&mut stocks[at % hands], 1); // answers arrive at every shard
             }
             let had = take_all(&permits, &mut stocks[0]);
             assert!(had >= limit - limit / 16, "{had} of {limit} with {hands} hands");
+        }
+    }
+
+    #[test]
+    fn many_given_back_at_once_leave_as_small_a_stock_as_one_by_one() {
+        let permits = Permits::new(65_000);
+        permits.add_hand();
+        let mut stock = Stock::default();
+        for given in [1, 64, 65, 500] {
+            for _ in 0..given {
+                assert!(take(&permits, &mut stock));
+            }
+            permits.put(&mut stock, given);
+            assert!(stock.permits() <= 2 * BATCH_MAX, "{}", stock.permits());
+            assert_eq!(permits.available() + i64::from(stock.permits()), 65_000);
         }
     }
 
@@ -175,16 +197,16 @@ mod tests {
         permits.add_hand();
         let mut stock = Stock::default();
         for _ in 0..500 {
-            assert!(permits.take(&mut stock));
+            assert!(take(&permits, &mut stock));
         }
         permits.set_limit(400);
-        assert!(!permits.take(&mut stock), "a stock from before counts no more");
+        assert!(!take(&permits, &mut stock), "a stock from before counts no more");
         for _ in 0..100 {
-            permits.put(&mut stock);
+            permits.put(&mut stock, 1);
         }
-        assert!(!permits.take(&mut stock));
-        permits.put(&mut stock);
-        assert!(permits.take(&mut stock));
+        assert!(!take(&permits, &mut stock));
+        permits.put(&mut stock, 1);
+        assert!(take(&permits, &mut stock));
         permits.set_limit(3_000);
         assert_eq!(take_all(&permits, &mut stock), 2_600);
     }

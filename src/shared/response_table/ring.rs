@@ -99,9 +99,9 @@ impl Ring {
         self.cursor.load(Relaxed)
     }
 
-    /// The first slot of the chunk that is handed out next.
-    pub fn next_slot(&self) -> usize {
-        self.range(self.chunk_at(self.cursor())).start
+    /// The first slot of the chunk at a turn of the cursor.
+    pub fn slot_at(&self, turn: u64) -> usize {
+        self.range(self.chunk_at(turn)).start
     }
 
     fn chunk_at(&self, turn: u64) -> usize {
@@ -215,7 +215,8 @@ mod tests {
         let ring = Ring::new(25, 10, 11);
         let slots: Vec<usize> = (0..ring.chunks()).flat_map(|chunk| ring.range(chunk)).collect();
         assert_eq!(slots, (0..25).collect::<Vec<_>>());
-        assert_eq!(ring.next_slot(), 20);
-        assert_eq!(Ring::new(25, 10, 21).next_slot(), 0);
+        assert_eq!(ring.slot_at(ring.cursor()), 20);
+        assert_eq!(ring.slot_at(ring.cursor() + 1), 0);
+        assert_eq!(Ring::new(25, 10, 21).cursor(), 0);
     }
 }

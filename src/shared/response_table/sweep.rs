@@ -71,23 +71,29 @@ impl ResponseTable {
         self.join(hand);
         let mut earliest = Instant::NEVER;
         for slot in self.ring.range(chunk) {
-            // Acquire, partner: the Release in `claim`, for the NII.
-            let seen = self.words[slot].load(Ordering::Acquire);
-            if !word::is_pending(seen) {
-                continue; // nearly all: worth asking first
-            }
-            let Slot::Pending { deadline, .. } = word::read(seen, now) else { continue };
-            if now < deadline {
-                earliest = deadline.min(earliest);
-            } else if let Some(waiting) = self.expire(hand, slot, seen, now) {
-                expired(self.numbers.number(slot), waiting);
+            loop {
+                // Acquire, partner: the Release in `claim`, for the NII.
+                let seen = self.words[slot].load(Ordering::Acquire);
+                if !word::is_pending(seen) {
+                    break; // nearly all: worth asking first
+                }
+                let Slot::Pending { deadline, .. } = word::read(seen, now) else { break };
+                if now < deadline {
+                    earliest = deadline.min(earliest);
+                    break;
+                }
+                if let Some(waiting) = self.expire(hand, slot, seen, now) {
+                    expired(self.numbers.number(slot), waiting);
+                    break;
+                }
+                // Answered meanwhile; or a repeat has put its deadline off, which must be noted.
             }
         }
         earliest
     }
 
     /// None if an answer, or another hand's sweep, was faster.
-    fn expire(&self, hand: &mut Claimer, slot: usize, seen: u64, now: Instant) -> Option<Waiting> {
+    pub(super) fn expire(&self, hand: &mut Claimer, slot: usize, seen: u64, now: Instant) -> Option<Waiting> {
         let waiting = self.waiting(slot, seen, now)?;
         let rest = word::rest(waiting.deadline + self.rest());
         self.resolve(hand, slot, seen, rest).then_some(waiting)

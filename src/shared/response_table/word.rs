@@ -3,7 +3,7 @@
 //! | bits | free | waiting | resting | never |
 //! |---|---|---|---|---|
 //! | 0-1 | 0 | 1 | 2 | 3 |
-//! | 2 | used before | requester's line | | being claimed |
+//! | 2 | used before | requester's line | was answered | being claimed |
 //! | 2-19 | | requester's line | | |
 //! | 20-35 | | address to restore | | |
 //! | 36-63 | | deadline, modulo 2^28 ticks | | |
@@ -26,9 +26,11 @@ const STATE_PENDING: u64 = 1;
 const STATE_REST: u64 = 2;
 
 const USED: u64 = 1 << 2;
+const ANSWERED: u64 = 1 << 2;
 
 const LINE_AT: u32 = 2;
 const ADDRESS_AT: u32 = 20;
+const ADDRESS: u64 = 0xffff << ADDRESS_AT;
 const DEADLINE_AT: u32 = 36;
 const DEADLINE_BITS: u32 = 28;
 const DEADLINE_MASK: u64 = (1 << DEADLINE_BITS) - 1;
@@ -88,10 +90,53 @@ pub fn with_address(pending: u64, address: u16) -> u64 {
     pending | u64::from(address) << ADDRESS_AT
 }
 
+/// The word of a waiting request, with another address.
+#[inline]
+pub fn readdressed(pending: u64, address: u16) -> u64 {
+    with_address(pending & !(u64::from(u16::MAX) << ADDRESS_AT), address)
+}
+
 /// The word of a number that rests until a moment, rounded up to the tick.
 #[inline]
 pub fn rest(until: Instant) -> u64 {
     floor(until + Span(TICK_NS - 1)).0 | STATE_REST
+}
+
+/// The same of a request that was answered, while answers to further copies of it may come.
+#[inline]
+pub fn answered(until: Instant) -> u64 {
+    rest(until) | ANSWERED
+}
+
+/// Whether a word that rests is one of [`answered`].
+#[inline]
+pub fn is_answered(rest: u64) -> bool {
+    rest & (STATE | ANSWERED) == STATE_REST | ANSWERED
+}
+
+/// Of two such words the larger one is the one freed later, and one never used is the smallest.
+#[inline]
+pub fn is_free(word: u64) -> bool {
+    word & STATE == 0
+}
+
+/// When a free slot was freed; `None` if it was never used.
+#[inline]
+pub fn freed_at(free: u64) -> Option<Instant> {
+    (free & USED != 0).then(|| long_stamp(free))
+}
+
+/// Whether two words are those of waiting requests of one line with one deadline, `other` being
+/// such a word.
+#[inline]
+pub fn is_alike(word: u64, other: u64) -> bool {
+    (word ^ other) & !ADDRESS == 0
+}
+
+/// The address that a waiting request's word keeps.
+#[inline]
+pub fn address(pending: u64) -> u16 {
+    (pending >> ADDRESS_AT) as u16
 }
 
 #[inline]
@@ -112,7 +157,7 @@ pub fn is_claimable(word: u64, now: Instant) -> bool {
 #[inline]
 pub fn read(word: u64, now: Instant) -> Slot {
     match word & STATE {
-        0 => Slot::Free((word & USED != 0).then(|| long_stamp(word))),
+        0 => Slot::Free(freed_at(word)),
         STATE_PENDING => Slot::Pending {
             line: LineId((word >> LINE_AT) as u32 & (LineId::LIMIT - 1)),
             address: (word >> ADDRESS_AT) as u16,
@@ -189,6 +234,15 @@ mod tests {
     fn a_new_table_is_zeros_and_zeros_were_never_used() {
         assert_eq!(read(UNUSED, Instant(1 << 60)), Slot::Free(None));
         assert_eq!(read(freed(Instant(0)), Instant(1 << 60)), Slot::Free(Some(Instant(0))));
+    }
+
+    #[test]
+    fn a_rest_may_say_that_there_was_an_answer() {
+        let until = Instant(5 * TICK_NS);
+        assert_eq!(read(answered(until), Instant(0)), Slot::Rest { until });
+        assert!(is_answered(answered(until)) && !is_answered(rest(until)) && !is_answered(NEVER | ANSWERED));
+        let word = readdressed(pending(LineId(7), 0xffff, until), 3);
+        assert_eq!(word, pending(LineId(7), 3, until));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 use super::*;
 use crate::frame::{Prefix, Scan, scan};
+use crate::message::iso8583::Base;
 
 const FRAMING: Framing = Framing { prefix: Prefix::Ascii4, max: 9999 };
 
-fn ways() -> [Way; 3] {
+fn ways() -> [Way; 6] {
     let station = |text| StationId::from_text(text).unwrap();
     let station = Way::Station { destination: station("00010344"), source: station("48410000") };
-    [Way::Raw, Way::Tpdu { nii: 0x0003 }, station]
+    let [cups, pos, hex] = Base::ALL.map(|base| Way::Iso8583(Form { base, skip: 11 }));
+    [cups, pos, hex, Way::Raw, Way::Tpdu { nii: 0x0003 }, station]
 }
 
 fn request(way: Way) -> Request {
@@ -97,7 +99,7 @@ fn a_rejected_station_message_names_its_request() {
 
 #[test]
 fn foreign_messages_are_not_ours() {
-    for header in [Header::Raw, Header::Tpdu, Header::Station] {
+    for header in ways().map(Way::header) {
         assert_eq!(read(header, &[]), None);
         assert_eq!(read(header, &[b'0'; 300]), None);
     }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use crate::config::plan;
 use crate::frame::Framing;
 use crate::ids::LineId;
+use crate::message::iso8583::KeyMaker;
 use crate::shared::group_table::Set;
 use crate::shared::published::GroupShared;
 use crate::shared::response_table::Claimer;
 use crate::switch::Switch;
-use crate::switch::step::Target;
+use crate::switch::step::{Kind, Target};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Group {
     rotation: usize,
     /// This shard's hand in the response table.
     pub hand: Claimer,
+    /// Makes the keys of requests to the group.
+    pub maker: KeyMaker,
     /// What does not fit is dropped: a feeder was paused for `pause_within` and nothing moved.
     pub dropping: bool,
     /// Answers that wait for a line.
@@ -51,6 +54,8 @@ struct Cursor {
 #[derive(Debug)]
 pub struct Held {
     pub origin: LineId,
+    /// [`Kind::Answer`] or [`Kind::Resent`].
+    pub kind: Kind,
     pub frame: Box<[u8]>,
     pub arrived: Instant,
     pub deadline: Instant,
@@ -60,6 +65,7 @@ pub struct Held {
 
 impl Group {
     pub fn new(plan: Arc<plan::Group>, shared: Arc<GroupShared>, framing: Framing) -> Self {
+        let maker = maker(&shared);
         Self {
             plan,
             shared,
@@ -69,6 +75,7 @@ impl Group {
             cursor: None,
             rotation: 0,
             hand: Claimer::default(),
+            maker,
             dropping: false,
             held: VecDeque::new(),
             used_until: Instant(0),
@@ -78,7 +85,8 @@ impl Group {
     /// The same group under a new plan: its place in the turn, its hand in the table and what it
     /// holds stay.
     pub fn replanned(self, plan: Arc<plan::Group>, shared: Arc<GroupShared>, framing: Framing) -> Self {
-        Self { plan, shared, framing, cursor: None, ..self }
+        let maker = maker(&shared);
+        Self { plan, shared, framing, cursor: None, maker, ..self }
     }
 
     /// Notes which of the group's lines are on this shard.
@@ -104,6 +112,11 @@ impl Group {
     pub fn takes_no_answers(&self) -> bool {
         self.shared.table.answer_bytes() >= self.plan.limits.answer_queue / 2
     }
+}
+
+/// Of a group that nobody asks by key, one that is never used.
+fn maker(shared: &GroupShared) -> KeyMaker {
+    KeyMaker::new(shared.keys.as_ref().map_or(0, |keys| keys.seed))
 }
 
 /// The sum of a group's queued answers is told in steps of this, or when a queue runs empty.

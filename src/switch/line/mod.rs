@@ -42,6 +42,8 @@ pub struct Line {
     pub steady_at: Instant,
     /// The remote address is no longer allowed: only answers due to it still pass.
     pub outlawed: bool,
+    /// The group's count of resets when the connection came up.
+    pub resets_noted: u32,
     /// The bit `full` is set in the group's table.
     pub full: bool,
     /// The line's name is its own; a removed line leaves the status to one of the same name.
@@ -82,6 +84,7 @@ impl Line {
             peer_finished: false,
             steady_at: Instant(0),
             outlawed: false,
+            resets_noted: 0,
             full: false,
             owns_status: true,
             answer_bytes_told: 0,
@@ -112,6 +115,11 @@ impl Line {
 
     /// Answers may be sent over it, at least those due to its own requests.
     pub fn takes_answers(&self) -> bool {
-        matches!(self.phase, Phase::Up | Phase::Draining(_)) && self.plan.flow.sends()
+        let takes = match self.phase {
+            Phase::Up => true,
+            Phase::Draining(drain) => drain.takes_answers(),
+            _ => false,
+        };
+        takes && self.plan.flow.sends()
     }
 }

@@ -28,6 +28,11 @@ pub struct Run {
 /// Deadlines that differ by less than this (8 ms) may share a run; the earlier one counts.
 const DEADLINE_GRAIN_NS: u64 = 1 << 23;
 
+/// The latest deadline in a run whose earliest is this.
+pub fn latest_of_a_run(earliest: Instant) -> Instant {
+    Instant(earliest.0 | (DEADLINE_GRAIN_NS - 1))
+}
+
 /// Whether frames with these deadlines may share a run.
 #[inline]
 pub fn share_a_run(one: Instant, other: Instant) -> bool {
@@ -83,7 +88,7 @@ impl Outbox {
     pub fn push(&mut self, run: Run) {
         debug_assert!(run.bytes > 0);
         match run.kind {
-            Kind::Answer => self.answer_bytes += u64::from(run.bytes),
+            Kind::Answer | Kind::Resent => self.answer_bytes += u64::from(run.bytes),
             Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes += u64::from(run.bytes),
         }
         self.frames += u64::from(run.frames);
@@ -146,7 +151,7 @@ impl Outbox {
 
     fn forget(&mut self, run: &Run) {
         match run.kind {
-            Kind::Answer => self.answer_bytes -= u64::from(run.bytes),
+            Kind::Answer | Kind::Resent => self.answer_bytes -= u64::from(run.bytes),
             Kind::Pair | Kind::Request | Kind::Probe | Kind::Reject => self.request_bytes -= u64::from(run.bytes),
         }
         self.frames -= u64::from(run.frames);

@@ -1,10 +1,11 @@
 //! The states of a line and the moves between them.
 
+use crate::reason::Closed;
 use crate::shared::status::LineState;
 use crate::time::Instant;
 
 /// ```text
-///             accept               asked, reload, stop
+///             accept           asked, reload, stop, a reset
 /// Listening ─────────▶ Up ─────────────────────────────▶ Draining
 ///     ▲                │ ▲                                  │
 ///     └──── break ─────┤ │ connected                        │ FIN both ways, or time over
@@ -37,6 +38,29 @@ pub struct Drain {
     pub finished_at: Option<Instant>,
 }
 
+impl Drain {
+    /// The reason under which the connection ends when it has been drained.
+    pub const fn closed(self) -> Closed {
+        match self.then {
+            After::Reset(reason) => reason,
+            After::Open | After::Gone | After::Disabled => Closed::Drained,
+        }
+    }
+
+    /// The same when the time is over first.
+    pub const fn overdue(self) -> Closed {
+        match self.then {
+            After::Reset(reason) => reason,
+            After::Open | After::Gone | After::Disabled => Closed::DrainTimeout,
+        }
+    }
+
+    /// Whether answers due to the line still go out over it.
+    pub const fn takes_answers(self) -> bool {
+        self.finished_at.is_none() && !matches!(self.then, After::Reset(_))
+    }
+}
+
 /// What becomes of a drained line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum After {
@@ -45,6 +69,9 @@ pub enum After {
     /// The line left the plan, or the switch stops.
     Gone,
     Disabled,
+    /// Opened again at once, because a line of its group broke (`on_line_loss`). What is queued goes
+    /// out, nothing pending is waited for. The connection counts as closed for this reason.
+    Reset(Closed),
 }
 
 impl Phase {

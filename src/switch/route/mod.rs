@@ -1,6 +1,10 @@
 //! The ways of the header kinds: which group a frame is for, and what is changed in it.
 
+mod answers;
+mod frames;
+mod iso8583;
 pub mod pair;
+mod requests;
 pub mod station;
 pub mod tpdu;
 
@@ -35,6 +39,10 @@ impl Switch {
     pub fn step(&mut self, slot: u32, bytes: &[u8], arrived: Instant) -> Step {
         self.cuts.clear();
         let line = &self.lines[slot as usize];
+        if !line.plan.flow.receives() {
+            // Not even a probe is due here: a member that has its lines the wrong way round shows by it.
+            return Step { len: 0, frames: 0, fate: Fate::Malformed(Malformed::WrongDirection) };
+        }
         let framing = line.plan.framing;
         let data = match scan(framing, bytes) {
             Scan::Frame { data } => data,
@@ -42,9 +50,6 @@ impl Switch {
             Scan::Part { needed } => return Step::part(needed),
             Scan::Malformed(reason) => return Step { len: 0, frames: 0, fate: Fate::Malformed(reason) },
         };
-        if !line.plan.flow.receives() {
-            return Step { len: 0, frames: 0, fate: Fate::Malformed(Malformed::WrongDirection) };
-        }
         let len = framing.prefix.bytes() + data;
         let incoming = Incoming { slot, group: line.plan.group, data, len, arrived };
         let group = self.group(incoming.group);
@@ -54,6 +59,7 @@ impl Switch {
                 self.pair_step(incoming, to, bytes)
             }
             Ways::Tpdu(_) => self.tpdu_step(incoming, bytes),
+            Ways::Iso8583(_) => self.iso8583_step(incoming, bytes),
             Ways::Station(_) => Step::one(len, self.station_fate(incoming, &bytes[framing.prefix.bytes()..len])),
             Ways::Nowhere => Step::one(len, Fate::Drop(Drop::NoRoute)),
         }
@@ -86,6 +92,7 @@ impl Switch {
             Ways::Nowhere | Ways::Pair { .. } => false,
             Ways::Station(_) => true,
             Ways::Tpdu(ways) => ways.routes.iter().map(|route| route.to.len()).sum::<usize>() > 1,
+            Ways::Iso8583(ways) => ways.to.len() > 1,
         }
     }
 

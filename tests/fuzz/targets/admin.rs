@@ -100,7 +100,7 @@ impl Served {
         let path = folder.path().join("admin.sock");
         let socket = socket::bind(&plan::Admin::Unix(path.clone())).expect("a path that is free").expect("not off");
         let unbound = |local| Ok(ring::Listener { socket: ring::Socket(-1), local, owner: None });
-        let opening = publish_first(plan(), &unbound, "sw1.toml").unwrap_or_else(|refused| panic!("{refused}"));
+        let opening = publish_first(plan(), &unbound, "sw1.toml", None).unwrap_or_else(|refused| panic!("{refused}"));
         let world = opening.world;
         for line in world.current().lines.iter().flatten() {
             // Then a command to a line is answered at once.
@@ -111,7 +111,7 @@ impl Served {
         let (orders, taken) = mpsc::channel(1);
         let pump = Arc::new(Mutex::new(Pump::new(world.clone(), observed.clone())));
         let source = Arc::new(Text);
-        let admin = Admin { world: world.clone(), observed, wakers: Vec::new(), source, pump, orders };
+        let admin = Admin { world: world.clone(), observed, wakers: Vec::new(), source, pump, orders, keeper: None };
         runtime.spawn(serve(socket, Arc::new(admin)));
         runtime.spawn(refuse(taken));
         Self { runtime, world, path, _folder: folder }

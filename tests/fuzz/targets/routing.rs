@@ -245,7 +245,7 @@ impl Stage {
             Kind::Request => self.claimed(line, data, forward, cut),
             Kind::Answer => self.answered(line, data, forward, cut),
             Kind::Pair => assert!(cut.rewrite.is_none() && self.other(line, forward)),
-            Kind::Probe | Kind::Reject => panic!("our own frames are not forwarded"),
+            Kind::Probe | Kind::Reject | Kind::Resent => panic!("these are the shard's own"),
         }
         start + len
     }

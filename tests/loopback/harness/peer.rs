@@ -2,9 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 
 use super::{ABSENCE, PATIENCE, kernel};
 
@@ -244,9 +246,39 @@ impl Peer {
         self.stream.shutdown(Shutdown::Write).expect("still connected");
     }
 
+    /// Closes both directions, and is answered with a reset from now on. To drop it is not enough where answers follow at
+    /// once: a process that another test starts has the descriptor too until its program begins, and as long the kernel
+    /// takes what comes.
+    pub fn close_whole(self) {
+        self.stream.shutdown(Shutdown::Both).expect("still connected");
+    }
+
     /// Breaks the line by a reset, as a process that dies or a box on the way does.
     pub fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("a TCP socket");
+    }
+
+    /// From now on this end's kernel sees nothing of what comes, and acknowledges nothing: a packet
+    /// filter that drops everything, on this socket alone.
+    pub fn go_deaf(&self) {
+        const RETURN_NOTHING: SockFilter = SockFilter::new(libc::BPF_RET as u16, 0, 0, 0);
+        SockRef::from(&self.stream).attach_filter(&[RETURN_NOTHING]).expect("a filter");
+    }
+
+    /// Every whole frame that has come until now.
+    pub fn take_all(&mut self) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| match self.arrival(Duration::from_millis(1)) {
+            Arrival::Frame(frame) => Some(frame),
+            Arrival::Nothing | Arrival::Fin | Arrival::Reset => None,
+        })
+        .collect()
+    }
+
+    /// The connection as the only descriptor of another process, which never reads it.
+    pub fn hand_to_process(self) -> Child {
+        let stream = OwnedFd::from(self.stream);
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000").stdin(Stdio::from(stream)).stdout(Stdio::null()).spawn().expect("a process")
     }
 
     /// Closes, by FIN or reset, and waits until the kernel has seen it on the switch's side.
@@ -258,6 +290,14 @@ impl Peer {
             drop(self);
         }
         kernel::wait_end_arrived(side, other);
+    }
+
+    /// Bytes that lie in the socket and nobody has read.
+    pub fn unread_bytes(&self) -> u64 {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the request writes one int.
+        assert_eq!(unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::FIONREAD, &raw mut bytes) }, 0);
+        u64::try_from(bytes).expect("a count")
     }
 
     /// A second handle to the same connection, for a thread that only writes.

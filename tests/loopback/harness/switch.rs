@@ -63,6 +63,11 @@ impl Switch {
         self.admin
     }
 
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn config_file(&self) -> PathBuf {
         self.folder.path().join("ringswitch.toml")
     }

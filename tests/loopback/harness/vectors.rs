@@ -2,6 +2,12 @@
 
 const TEXT: &str = include_str!("../../data/vectors.txt");
 
+/// The names of all samples.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let samples = TEXT.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+    samples.map(|line| line.split('|').next().expect("a first column").trim())
+}
+
 /// The bytes of the sample called `name`, without a length prefix where its layout has one.
 pub fn data(name: &str) -> Vec<u8> {
     let (layout, bytes) = entry(name);

@@ -204,6 +204,10 @@ impl Ring for FakeRing {
         Ok(())
     }
 
+    fn connected(&self, socket: Socket) -> io::Result<SocketAddr> {
+        self.remote(socket)
+    }
+
     fn remote(&self, socket: Socket) -> io::Result<SocketAddr> {
         self.with(|state| {
             let endpoint = state.network.open_endpoint(socket.0);
@@ -218,6 +222,10 @@ impl Ring for FakeRing {
 
     fn health(&self, socket: Socket) -> io::Result<Health> {
         self.with(|state| Ok(state.network.open_endpoint(socket.0).health()))
+    }
+
+    fn unacknowledged(&self, socket: Socket) -> io::Result<u64> {
+        self.with(|state| Ok(state.network.open_endpoint(socket.0).health().outstanding))
     }
 
     fn reset(&mut self, socket: Socket) {

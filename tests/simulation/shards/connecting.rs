@@ -88,6 +88,28 @@ fn a_line_taken_out_of_service_waits_for_its_answer_and_ends_in_order() {
     stage.assert_fates_add_up();
 }
 
+/// Who changes their mind while a line drains is not left with one that stays down.
+#[test]
+fn a_line_enabled_while_it_drains_is_opened_again() {
+    let mut stage = Stage::new(CARDS);
+    let (nac, issuer) = (stage.connect(7001), stage.connect(7101));
+    let answer = asked(&mut stage, &nac, &issuer);
+    disable(&mut stage, "nac-1");
+    let line = stage.line_id("nac-1");
+    let shard = stage.plan.line(line).expect("of the plan").shard.index();
+    stage.command(shard, Command::Enable { line });
+    stage.pass_secs(1);
+    assert_eq!(stage.state("nac-1"), LineState::Draining, "its answer is still due");
+    stage.send(&issuer, &answer);
+    stage.pass(MOMENT);
+    assert_eq!((nac.receive().is_empty(), nac.state()), (false, PeerState::Ended));
+    nac.close();
+    stage.pass(MOMENT);
+    assert_eq!((stage.state("nac-1"), stage.closed("nac-1", Closed::Drained)), (LineState::Listening, 1));
+    assert_eq!(stage.connect(7001).state(), PeerState::Connected);
+    stage.assert_fates_add_up();
+}
+
 #[test]
 fn a_line_enabled_while_it_still_drains_is_opened_once_it_has() {
     let mut stage = Stage::new(CARDS);
@@ -119,6 +141,55 @@ fn drain_within_ends_what_would_wait_longer() {
     assert_eq!(stage.state("nac-1"), LineState::Draining);
     stage.pass(Span::from_millis(200));
     assert_eq!((stage.state("nac-1"), stage.closed("nac-1", Closed::DrainTimeout)), (LineState::Disabled, 1));
+}
+
+/// `CARDS` with `on_line_loss = "reset_group"` on the NAC, whose two lines two shards have.
+fn rebuilt(seed: u64) -> Stage {
+    let text = CARDS.replace("id = \"nac\"", "id = \"nac\"\non_line_loss = \"reset_group\"");
+    Stage::with(&text, seed, Conditions::default())
+}
+
+fn resets(stage: &Stage) -> usize {
+    stage.events.iter().filter(|event| matches!(event, Event::GroupReset { .. })).count()
+}
+
+#[test]
+fn a_line_that_breaks_takes_those_of_other_shards_along() {
+    for seed in 0..50 {
+        let mut stage = rebuilt(seed);
+        let (one, other) = (stage.connect(7001), stage.connect(7002));
+        one.reset();
+        stage.pass(MOMENT);
+        assert_eq!((other.state(), stage.state("nac-2")), (PeerState::Ended, LineState::Draining));
+        other.close();
+        stage.pass(MOMENT);
+        assert_eq!((resets(&stage), stage.closed("nac-2", Closed::GroupReset)), (1, 1));
+        let lines = [stage.connect(7001), stage.connect(7002)];
+        stage.pass_secs(60);
+        assert!(lines.iter().all(|line| line.state() == PeerState::Connected), "seed {seed}: what came back stays");
+        assert_eq!(resets(&stage), 1);
+        lines[0].close();
+        stage.pass_secs(5);
+        assert_eq!((resets(&stage), stage.state("nac-2")), (2, LineState::Listening), "closed after a second");
+        stage.assert_fates_add_up();
+    }
+}
+
+/// Both ends rebuild: what shows on two shards at once is one loss, and the orders that are still on
+/// their way when the peer is back do not meet its new connections.
+#[test]
+fn a_peer_that_rebuilds_its_lines_at_the_same_moment_is_reset_once() {
+    for seed in 0..200 {
+        let mut stage = rebuilt(seed);
+        let (one, other) = (stage.connect(7001), stage.connect(7002));
+        one.reset();
+        other.close();
+        let lines = [stage.kernel.connect(address(0), address(7001)), stage.kernel.connect(address(0), address(7002))];
+        stage.pass_secs(30);
+        let states = lines.each_ref().map(Peer::state);
+        assert_eq!((resets(&stage), states), (1, [PeerState::Connected; 2]), "seed {seed}");
+        stage.assert_fates_add_up();
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `Shard<FakeRing>`: the shard's own code over a kernel, a network and a clock that come from a seed.
 
+mod ledger;
+mod member;
 pub mod opening;
 pub mod stage;
 mod texts;
@@ -8,6 +10,10 @@ pub mod wire;
 mod answers;
 mod both_rings;
 mod connecting;
+mod keys;
 mod queues;
+mod random;
 mod reloading;
+mod resend;
+mod seconds;
 mod silence;

@@ -6,9 +6,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ringswitch::config::plan::Plan;
+use ringswitch::config::plan::{Group, Plan};
 use ringswitch::config::{Built, Host, Source, build, read};
 use ringswitch::control::publisher::Publisher;
+use ringswitch::control::states::Beginnings;
 use ringswitch::ids::LineId;
 use ringswitch::metrics::KnownLines;
 use ringswitch::ring::Listener;
@@ -26,8 +27,18 @@ pub fn begin_numbers_at(number: u16) {
     FIRST_NUMBER.set(number);
 }
 
-pub fn first_number() -> u16 {
-    FIRST_NUMBER.get()
+/// What new tables begin with, in place of chance.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed;
+
+impl Beginnings for Fixed {
+    fn first_number(&self, _: &Group) -> u16 {
+        FIRST_NUMBER.get()
+    }
+
+    fn key_seed(&self) -> u64 {
+        5
+    }
 }
 
 /// The plan of a configuration, after the one that runs.
@@ -54,7 +65,7 @@ pub fn publisher(plan: Arc<Plan>, listeners: Vec<Listener>) -> Publisher {
         let place = open.borrow().iter().position(|listener| listener.local == address);
         Ok(open.borrow_mut().remove(place.expect("each listening line has its listener")))
     };
-    Publisher::first(plan, &bind, FILE, &mut KnownLines::default(), first_number).expect("all are open")
+    Publisher::first(plan, &bind, FILE, &mut KnownLines::default(), Box::new(Fixed)).expect("all are open")
 }
 
 /// A line by its name.

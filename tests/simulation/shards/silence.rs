@@ -168,6 +168,30 @@ fn tv4_3_1_3b_and_d_nothing_at_all_for_three_minutes() {
     stage.assert_fates_add_up();
 }
 
+/// Where the switch is the side that connects, it is the one that closes and connects again.
+#[test]
+fn tv4_3_1_3b_the_connecting_side_connects_again_after_three_silent_minutes() {
+    let text = SHOP.replace("profile = \"merchant\"", "profile = \"tv\"");
+    let mut stage = Stage::before(&text, 1, Conditions::default());
+    let server = stage.kernel.listen(address(7401));
+    stage.pass(MOMENT);
+    let mut platform = server.accept().expect("the switch connects");
+    for _ in 0..3 {
+        stage.pass_secs(170);
+        stage.send(&platform, DIGITS_PROBE);
+        stage.pass(NOT_YET_SILENT);
+        assert_eq!((platform.state(), server.accept().is_none()), (PeerState::Connected, true));
+        assert!(!platform.receive().is_empty(), "TV4-3.1.2: it probes, which does not keep the line");
+        stage.pass(MOMENT);
+        stage.pass(MOMENT);
+        assert_eq!(platform.state(), PeerState::Reset);
+        stage.pass_secs(1);
+        platform = server.accept().expect("and again");
+        assert_eq!(stage.state("merchant-1"), LineState::Up);
+    }
+    assert_eq!(stage.closed("merchant-1", Closed::Silent), 3);
+}
+
 #[test]
 fn half_a_frame_is_waited_for_and_half_a_length_too() {
     for half in [&b"0009half"[..], b"00"] {

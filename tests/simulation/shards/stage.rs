@@ -80,7 +80,7 @@ impl Stage {
         let built = opening::built(text, None, kernel.now()).unwrap_or_else(|faults| panic!("{faults}"));
         let (plan, mut known) = (built.plan.clone(), KnownLines::default());
         let bind = |address| kernel.bind(address);
-        let publisher = Publisher::first(plan.clone(), &bind, FILE, &mut known, opening::first_number);
+        let publisher = Publisher::first(plan.clone(), &bind, FILE, &mut known, Box::new(opening::Fixed));
         let publisher = publisher.expect("free addresses");
         let world = publisher.world().clone();
         let posts = posts(usize::from(plan.settings.shards));
@@ -122,12 +122,12 @@ impl Stage {
             bound.borrow_mut().push(listener.socket);
             Ok(listener)
         };
-        let published = self.publisher.publish(built.plan.clone(), &bind, FILE, &mut self.known);
-        if published.is_err() {
+        let staged = self.publisher.stage(built.plan.clone(), &bind, FILE, &mut self.known);
+        if staged.is_err() {
             // What was bound for the plan is let go of, which closes it.
             bound.take().into_iter().for_each(|socket| self.kernel.unlisten(socket));
         }
-        published.map_err(refused)?;
+        self.publisher.publish(staged.map_err(refused)?);
         self.plan = built.plan.clone();
         self.built = built;
         self.note_ears();

@@ -26,6 +26,18 @@ pub fn tpdu(destination: u16, source: u16, body: &[u8]) -> Vec<u8> {
     data
 }
 
+/// Bytes of [`keyed`].
+pub const KEYED_BYTES: usize = 4 + 8 + 10 + 6;
+
+/// The front of an ISO 8583 message between institutions: type, bitmap, and fields 7 and 11 with the
+/// digits of `id`.
+pub fn keyed(message_type: &str, id: u64) -> Vec<u8> {
+    let mut front = message_type.as_bytes().to_vec();
+    front.extend((1u64 << (64 - 7) | 1 << (64 - 11)).to_be_bytes());
+    front.extend(format!("{id:016}").bytes());
+    front
+}
+
 /// How a member's lengths are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lengths {

@@ -1,8 +1,11 @@
 //! The whole table: its rules one by one, against a naive model, and between threads.
 
 mod capacity;
+mod guard;
+mod keyed;
 mod oracle;
 mod rules;
+mod takes;
 mod threads;
 
 use super::*;

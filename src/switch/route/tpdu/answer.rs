@@ -1,19 +1,18 @@
 //! Answers: the number says who waits; consecutive answers for one line travel together.
 
-use super::{Frames, Incoming};
+use super::Incoming;
 use crate::config::plan::{TpduAnswers, TpduWays, Ways};
-use crate::ids::{GroupId, LineId};
-use crate::limits::PICK_QUOTA_BYTES;
+use crate::ids::GroupId;
+use crate::message::guard;
 use crate::message::tpdu::{self, Tpdu};
 use crate::reason::Drop;
-use crate::shared::counters::Hot;
-use crate::shared::histogram::Histogram;
 use crate::shared::response_table::{Nobody, ResponseTable, Seen, Waiting};
 use crate::switch::Switch;
-use crate::switch::group::pick::{Pick, Purpose};
 use crate::switch::line::outbox::share_a_run;
-use crate::switch::step::{Fate, Forward, Kind, Place, Rewrite, Step, Target};
-use crate::time::{Instant, Span};
+use crate::switch::route::answers::{Run, Times, reason_of};
+use crate::switch::route::frames::Frames;
+use crate::switch::step::{Fate, Rewrite, Step};
+use crate::time::Instant;
 
 /// An answer that found its request: the number, where it stands, and who waits.
 #[derive(Clone, Copy, Debug)]
@@ -24,22 +23,6 @@ struct Found {
     seen: Seen,
 }
 
-/// What a run of answers came to.
-struct Run {
-    answers: u32,
-    /// The earliest of their deadlines.
-    deadline: Instant,
-}
-
-/// Times from requests to answers, recorded once for all that are alike.
-struct Times<'a> {
-    histogram: &'a Histogram,
-    answer_within: Span,
-    now: Instant,
-    deadline: Instant,
-    answers: u64,
-}
-
 impl Switch {
     pub(super) fn answer_step(&mut self, incoming: Incoming, head: Tpdu, bytes: &[u8]) -> Step {
         let drop = |reason| Step::one(incoming.len, Fate::Drop(reason));
@@ -47,38 +30,23 @@ impl Switch {
             Ok(found) => found,
             Err(nobody) => return drop(reason_of(nobody)),
         };
-        let fate = self.fate_of_answer(incoming, &first);
-        let framing = self.lines[incoming.slot as usize].plan.framing;
-        let (max, quota) = self.bounds(&fate, incoming);
-        let mut frames = Frames { bytes, framing, max, quota, len: 0 };
-        let run = match self.take_run(incoming, head, first, &mut frames) {
-            Ok(run) => run,
-            Err(nobody) => return drop(reason_of(nobody)),
-        };
-        // On its way to another shard's line the answer is still due: that shard settles it.
-        if !matches!(fate, Fate::Forward(forward) if forward.settles_there()) {
-            self.resolved(first.waiting.line, run.answers);
+        let guarded = self.is_guarded(incoming.group);
+        if guarded && !self.is_fit(incoming, &first, bytes) {
+            return drop(Drop::Guard);
         }
-        let Fate::Forward(forward) = fate else { return Step::one(incoming.len, fate) };
-        if forward.rerouted {
-            self.group_mut(forward.group).extend(frames.len - incoming.len);
-        }
-        let fate = Fate::Forward(Forward { deadline: run.deadline, ..forward });
-        Step { len: frames.len, frames: run.answers, fate }
-    }
-
-    /// The most data of a frame and the most bytes that a run with this fate may have: one frame,
-    /// unless it is forwarded.
-    fn bounds(&self, fate: &Fate, incoming: Incoming) -> (usize, usize) {
-        let Fate::Forward(forward) = fate else { return (incoming.data, incoming.len) };
-        let group = self.group(forward.group);
-        let quota = if forward.rerouted { group.quota_left() } else { PICK_QUOTA_BYTES };
-        (usize::from(group.framing.max), incoming.len + quota)
+        self.answer_with(incoming, &first.waiting, bytes, |switch, frames| {
+            if guarded {
+                switch.take_run::<true>(incoming, head, first, frames)
+            } else {
+                switch.take_run::<false>(incoming, head, first, frames)
+            }
+        })
     }
 
     /// Takes the first answer's number and those of the answers behind it that are for the same
     /// line. Only one shard takes a number: who comes second finds nobody.
-    fn take_run(
+    /// `GUARDED`: one that does not fit its request ends the run.
+    fn take_run<const GUARDED: bool>(
         &mut self,
         incoming: Incoming,
         head: Tpdu,
@@ -91,63 +59,48 @@ impl Switch {
         let Ways::Tpdu(ways) = &group.plan.ways else { return Err(Nobody::Unmatched) };
         let Some(table) = &group.shared.responses else { return Err(Nobody::Unmatched) };
         table.take(&mut group.hand, first.number, first.seen, now)?;
-        let mut times = Times {
-            histogram: &group.shared.answer_seconds[shard],
-            answer_within: group.plan.timers.answer_within,
-            now,
-            deadline: first.waiting.deadline,
-            answers: 1,
-        };
+        let mut last = first.seen;
+        let (histogram, within) = (&group.shared.answer_seconds[shard], group.plan.timers.answer_within);
+        let mut times = Times::of(histogram, within, first.waiting.deadline, now);
         let mut run = Run { answers: 1, deadline: first.waiting.deadline };
-        let mut goes_on = frames.take(cuts, incoming.len - incoming.data, incoming.data, first.rewrite());
-        while goes_on && let Some((at, data, next)) = frames.next() {
-            if next.id != head.id || ways.route(next.destination).is_some() {
+        let asks = !ways.routes.is_empty();
+        // Whether an answer with the addresses where the first has them is as surely for one number only.
+        let likely = !GUARDED && first.is_plain(ways, table, head);
+        let mut goes_on = frames.take(cuts, incoming.len - incoming.data, incoming.data, Some(first.rewrite()));
+        while goes_on
+            && let Some((at, data)) = frames.next()
+            && let Some(next) = Tpdu::read(data)
+        {
+            if next.id != head.id || asks && ways.route(next.destination).is_some() {
                 break;
             }
-            let Ok(found) = find(ways, table, next, now) else { break };
-            let joins =
-                found.waiting.line == first.waiting.line && share_a_run(found.waiting.deadline, first.waiting.deadline);
-            if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
-                break;
-            }
+            let (number, nii) = first.addresses(next);
+            let likely = likely && nii == first.addresses(head).1;
+            let alike = likely.then(|| table.take_alike(&mut group.hand, number, nii, last, now)).flatten();
+            let rewrite = match alike {
+                Some(value) => {
+                    times.again();
+                    Rewrite { at: first.offset, value }
+                }
+                None => {
+                    let Ok(found) = find(ways, table, next, now) else { break };
+                    let joins = found.waiting.line == first.waiting.line
+                        && share_a_run(found.waiting.deadline, first.waiting.deadline)
+                        && (!GUARDED || fits_guard(table, &found, data));
+                    if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
+                        break;
+                    }
+                    last = found.seen;
+                    run.deadline = run.deadline.min(found.waiting.deadline);
+                    times.add(found.waiting.deadline);
+                    found.rewrite()
+                }
+            };
             run.answers += 1;
-            run.deadline = run.deadline.min(found.waiting.deadline);
-            times.add(found.waiting.deadline);
-            goes_on = frames.take(cuts, at, data, found.rewrite());
+            goes_on = frames.take(cuts, at, data.len(), Some(rewrite));
         }
         times.record();
         Ok(run)
-    }
-
-    fn fate_of_answer(&mut self, incoming: Incoming, found: &Found) -> Fate {
-        let Some(requester) = self.group_of(found.waiting.line) else {
-            return Fate::Drop(Drop::RequesterGone);
-        };
-        if incoming.data > usize::from(self.framing_of(requester).max) {
-            return Fate::Drop(Drop::TooLarge);
-        }
-        let group = self.group(requester);
-        if group.shared.table.answer_bytes() >= group.plan.limits.answer_queue {
-            return Fate::Drop(Drop::RequesterStalled);
-        }
-        let to = self.line_for_answer(requester, &found.waiting, incoming.len);
-        let target = to.unwrap_or(Target { line: found.waiting.line, place: Place::Nowhere });
-        let forward = self.forward(target, requester, Kind::Answer, incoming, found.waiting.deadline).changed();
-        let frame = Forward { rerouted: target.line != found.waiting.line, ..forward };
-        if to.is_some() { Fate::Forward(frame) } else { Fate::Hold { group: requester, frame } }
-    }
-
-    /// Over the line that the request came in on while it lives, else over any other line of its
-    /// group (`MC6-4.1.4`), else over that line while it can still be written to.
-    fn line_for_answer(&mut self, requester: GroupId, waiting: &Waiting, bytes: usize) -> Option<Target> {
-        let own = self.target(waiting.line);
-        if self.lives(requester, own) {
-            return Some(own);
-        }
-        match self.pick(requester, Purpose::Answer, bytes) {
-            Pick::Line(target) => Some(target),
-            Pick::Full | Pick::Nobody => self.last_resort(own),
-        }
     }
 
     fn find_answered(&self, group: GroupId, head: Tpdu) -> Result<Found, Nobody> {
@@ -157,12 +110,14 @@ impl Switch {
         find(ways, table, head, self.now)
     }
 
-    /// Requests of `line` wait no longer: answered, timed out or dropped.
-    pub fn resolved(&self, line: LineId, requests: u32) {
-        let here = matches!(self.place(line), Place::Here(_));
-        if let Some(line) = self.published.line(line) {
-            line.counters.add(Hot::Resolved, u64::from(requests), here);
-        }
+    fn is_guarded(&self, group: GroupId) -> bool {
+        matches!(&self.group(group).plan.ways, Ways::Tpdu(ways) if ways.guard)
+    }
+
+    /// Whether the first answer of `bytes` fits its request.
+    fn is_fit(&self, incoming: Incoming, found: &Found, bytes: &[u8]) -> bool {
+        let Some(table) = &self.group(incoming.group).shared.responses else { return true };
+        fits_guard(table, found, &bytes[incoming.len - incoming.data..incoming.len])
     }
 }
 
@@ -170,30 +125,31 @@ impl Found {
     fn rewrite(&self) -> Rewrite {
         Rewrite { at: self.offset, value: self.waiting.address }
     }
-}
 
-impl Times<'_> {
+    /// The number and the NII of an answer that has its addresses where this one has them.
     #[inline(always)]
-    fn add(&mut self, deadline: Instant) {
-        if deadline != self.deadline {
-            self.record();
-            (self.deadline, self.answers) = (deadline, 0);
+    fn addresses(&self, head: Tpdu) -> (u16, u16) {
+        if usize::from(self.offset) == tpdu::DESTINATION {
+            (head.destination, head.source)
+        } else {
+            (head.source, head.destination)
         }
-        self.answers += 1;
     }
 
-    fn record(&self) {
-        // The slot keeps the deadline, not the start: exact unless a reload changed it in between.
-        let asked = self.deadline - self.answer_within;
-        self.histogram.record(self.now.since(asked), self.answers);
+    /// Nobody waits under this answer's NII: an answer with the same NII and the number in the same
+    /// place is then for that number or for nobody, as `find` would say.
+    fn is_plain(&self, ways: &TpduWays, table: &ResponseTable, head: Tpdu) -> bool {
+        match ways.answers {
+            TpduAnswers::Swapped | TpduAnswers::Copied => true,
+            TpduAnswers::Auto => !table.waits(self.addresses(head).1),
+        }
     }
 }
 
-const fn reason_of(nobody: Nobody) -> Drop {
-    match nobody {
-        Nobody::Late => Drop::Late,
-        Nobody::Unmatched => Drop::Unmatched,
-    }
+/// Two messages of one transaction have one trace number and one terminal. The number alone may
+/// stand for another request by now.
+fn fits_guard(table: &ResponseTable, found: &Found, data: &[u8]) -> bool {
+    table.fits(found.number, guard::hash(data))
 }
 
 #[inline(always)]

@@ -13,48 +13,11 @@ mod request;
 
 use super::Incoming;
 use crate::config::plan::{TpduWays, Ways};
-use crate::frame::{Framing, Scan, scan};
 use crate::ids::GroupId;
-use crate::limits::{FRAMES_AHEAD, RUN_FRAMES_MAX};
 use crate::message::tpdu::Tpdu;
-use crate::prefetch::prefetch;
 use crate::reason::Drop;
 use crate::switch::Switch;
-use crate::switch::step::{Cut, Fate, Rewrite, Step};
-
-/// Bytes of one line, cut into frames with a TPDU as far as they go the same way.
-struct Frames<'a> {
-    bytes: &'a [u8],
-    framing: Framing,
-    /// The most data that the other side takes in a frame.
-    max: usize,
-    /// Bytes that the run may have.
-    quota: usize,
-    /// Bytes of the run so far.
-    len: usize,
-}
-
-impl<'a> Frames<'a> {
-    /// The next frame of the run: where its data begins, how long it is, and its TPDU. `None` if
-    /// the run ends here, for whatever reason: the next step looks for it.
-    #[inline(always)]
-    fn next(&self) -> Option<(usize, usize, Tpdu)> {
-        let Scan::Frame { data } = scan(self.framing, self.bytes.get(self.len..)?) else { return None };
-        let at = self.len + self.framing.prefix.bytes();
-        if data > self.max || at + data > self.quota {
-            return None;
-        }
-        Some((at, data, Tpdu::read(&self.bytes[at..at + data])?))
-    }
-
-    #[inline(always)]
-    fn take(&mut self, cuts: &mut Vec<Cut>, at: usize, data: usize, rewrite: Rewrite) -> bool {
-        self.len = at + data;
-        prefetch(self.bytes, self.len + FRAMES_AHEAD * (self.framing.prefix.bytes() + data));
-        cuts.push(Cut { at: at as u32, len: data as u16, rewrite: Some(rewrite) });
-        cuts.len() < RUN_FRAMES_MAX
-    }
-}
+use crate::switch::step::{Fate, Step};
 
 impl Switch {
     /// The frame at the front of `bytes`, and those behind it that go the same way.
