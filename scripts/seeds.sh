@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Plays seeds of the simulation (tests/simulation/runs) for as long as is asked for, beginning where
-# chance says; the tests themselves play the same few hundred every time.
+# chance says; the tests themselves play the same thousand every time.
 #
 #   scripts/seeds.sh                10 minutes
 #   scripts/seeds.sh 2h             longer
 #   scripts/seeds.sh 10m 5000       from seed 5000 on
 #
-# A seed that fails ends the exit status with 1 and is printed with the command that plays it again,
-# and with the shortest schedule found that still fails.
+# Says every five seconds how far it is. A seed that fails is printed at once, and at the end with the
+# command that plays it again and the shortest schedule found that still fails. The exit status is
+# 1 then.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +17,9 @@ case ${1:-10m} in
     *m) seconds=${1:-10m}; seconds=$((${seconds%m} * 60)) ;;
     *) seconds=${1%s} ;;
 esac
-export RINGSWITCH_SECONDS=$seconds
-export RINGSWITCH_FROM=${2:-$((RANDOM * 32768 * 1000 + RANDOM * 1000))}
-echo "$seconds s from seed $RINGSWITCH_FROM"
-exec cargo test --test simulation runs::seeds -- --nocapture
+export SEEDS_SECONDS=$seconds
+export SEEDS_FROM=${2:-$((RANDOM * 32768 * 1000 + RANDOM * 1000))}
+echo "$seconds s from seed $SEEDS_FROM"
+status=0
+cargo test --quiet --test simulation runs::seeds -- --nocapture || status=1
+exit $status

@@ -4,9 +4,11 @@
     allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests play peers and make threads")
 )]
 
+#[macro_use]
+pub mod plant;
+
 pub mod ids;
 pub mod limits;
-pub mod plant;
 pub mod prefetch;
 pub mod reason;
 pub mod time;

@@ -1,8 +1,27 @@
 //! Faults that can be built in on purpose, so that the simulator proves that it finds their like
-//! (`scripts/plants.sh`). Without `--cfg ringswitch_plant`, as in every product, there are none:
-//! [`planted`] is a constant then, and leaves no code behind.
+//! (`scripts/plants.sh`).
+//!
+//! They exist with `--cfg ringswitch_plant` alone; in every other build [`planted!`] is the word
+//! `false`, and there is no type that could name one. A flag of the compiler and no feature:
+//! features add up, so `--all-features` or another crate could ask for them unnoticed.
+
+/// Whether this thread's shards have that fault.
+#[cfg(not(ringswitch_plant))]
+macro_rules! planted {
+    ($fault:ident) => {
+        false
+    };
+}
+
+#[cfg(ringswitch_plant)]
+macro_rules! planted {
+    ($fault:ident) => {
+        $crate::plant::is_planted($crate::plant::Plant::$fault)
+    };
+}
 
 /// What is broken, if it is planted.
+#[cfg(ringswitch_plant)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Plant {
     /// A request that was begun on a line that broke is sent again over a sibling.
@@ -13,30 +32,14 @@ pub enum Plant {
     NotArmedAgain,
     /// Answers queued on a line that breaks are dropped, and counted, though a sibling lives.
     AnswersLostWithTheirLine,
+    /// Answers that a broken line had taken and its peer had not acknowledged are forgotten.
+    UnacknowledgedForgotten,
     /// Frames that the kernel took while their line broke are counted twice.
     CountedTwice,
     /// A line's number is another's as soon as a reload has removed it.
     NumberUsedAtOnce,
     /// What passed its deadline in a queue is sent all the same.
     SentTooLate,
-}
-
-impl Plant {
-    pub const ALL: [Self; 7] = [
-        Self::BegunRequestAgain,
-        Self::WrongByte,
-        Self::NotArmedAgain,
-        Self::AnswersLostWithTheirLine,
-        Self::CountedTwice,
-        Self::NumberUsedAtOnce,
-        Self::SentTooLate,
-    ];
-}
-
-#[cfg(not(ringswitch_plant))]
-#[inline(always)]
-pub const fn planted(_: Plant) -> bool {
-    false
 }
 
 #[cfg(ringswitch_plant)]
@@ -52,6 +55,6 @@ pub fn plant(fault: Option<Plant>) {
 }
 
 #[cfg(ringswitch_plant)]
-pub fn planted(fault: Plant) -> bool {
+pub fn is_planted(fault: Plant) -> bool {
     PLANTED.get() == Some(fault)
 }

@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const EVERYTHING: &str = "*";
 
 /// The words of the product, free for all.
-const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch", "plant"];
+const VOCABULARY: &[&str] = &["ids", "time", "limits", "reason", "prefetch"];
 
 /// Foreign interfaces and the beginnings of the only paths that may name them. A played member has
 /// sockets of its own: the witness shares nothing with the accused.

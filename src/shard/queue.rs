@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 
 use crate::frame::Prefix;
 use crate::limits::{CHUNK_BYTES, SEGMENTS_MAX, SEND_BYTES_MAX, SMALL_CHUNK_BYTES};
-use crate::plant::{Plant, planted};
 use crate::ring::buffers::Size;
 use crate::ring::{BufferId, Chunk, Chunks, Received, Segment};
 use crate::switch::step::Cut;
@@ -247,7 +246,7 @@ impl Queue {
                     left -= step;
                     position += step as u64;
                     if start < end {
-                        if planted(Plant::WrongByte) && *start > 0 {
+                        if planted!(WrongByte) && *start > 0 {
                             (*start, *end) = (*start - 1, *end - 1);
                         }
                         break;

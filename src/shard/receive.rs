@@ -4,7 +4,6 @@ use super::Shard;
 use super::connection::{CREDIT_MAX, Inlet};
 use super::deliver::{Bytes, Fed, Stop};
 use crate::ids::GroupId;
-use crate::plant::{Plant, planted};
 use crate::reason::{Closed, Malformed};
 use crate::ring::token::Kind;
 use crate::ring::{Completion, Operation, Region, Ring};
@@ -41,7 +40,7 @@ impl<R: Ring> Shard<R> {
                 // The limit, a full completion queue, the last buffer: whatever it was, arm again.
                 let connection = &mut self.connections[index as usize];
                 connection.credit = (connection.credit * 2).min(CREDIT_MAX);
-                if !planted(Plant::NotArmedAgain) {
+                if !planted!(NotArmedAgain) {
                     self.arm(index);
                 }
             }
@@ -308,7 +307,10 @@ impl<R: Ring> Shard<R> {
         if let Some(pause) = &mut self.switch.lines[slot as usize].pause {
             pause.until = Instant::NEVER;
             let on = pause.on;
-            self.switch.group_mut(on).dropping = true;
+            // It may have gone with a reload while the line drains.
+            if let Some(group) = self.switch.groups.get_mut(on.index()).and_then(Option::as_mut) {
+                group.dropping = true;
+            }
             self.nudged = true;
         }
     }

@@ -5,7 +5,6 @@ use super::connection::{Connection, Sending};
 use super::deliver::counters_of;
 use crate::frame::Prefix;
 use crate::limits::SMALL_CHUNK_BYTES;
-use crate::plant::{Plant, planted};
 use crate::reason::Closed;
 use crate::ring::token::Kind as Operate;
 use crate::ring::{Completion, Operation, Ring};
@@ -43,7 +42,7 @@ impl<R: Ring> Shard<R> {
             return self.recall_expired(slot, index);
         }
         let overdue = self.switch.lines[slot as usize].outbox.earliest_deadline() <= self.switch.now;
-        if overdue && !planted(Plant::SentTooLate) {
+        if overdue && !planted!(SentTooLate) {
             self.purge_expired(slot, index);
         }
         let connection = &mut self.connections[index as usize];
@@ -197,7 +196,7 @@ impl<R: Ring> Shard<R> {
             }
             held += u64::from(run.frames);
             transit.record(now.since(run.arrived), u64::from(run.frames));
-            let twice = planted(Plant::CountedTwice) && self.connections[index as usize].line.is_none();
+            let twice = planted!(CountedTwice) && self.connections[index as usize].line.is_none();
             let n = u64::from(run.frames) * if twice { 2 } else { 1 };
             match self.switch.place(run.origin) {
                 crate::switch::step::Place::Here(slot) => {

@@ -4,7 +4,6 @@
 use super::Shard;
 use super::connection::{Closing, Connection};
 use crate::config::plan::Side;
-use crate::plant::{Plant, planted};
 use crate::reason::{Closed, Drop};
 use crate::ring::token::Kind;
 use crate::ring::{How, Operation, Ring};
@@ -163,7 +162,7 @@ impl<R: Ring> Shard<R> {
         }
         let one = Run { frames: 1, bytes: left, ..run };
         let mut delivery = self.delivery();
-        let goes_again = run.kind.is_answer() || planted(Plant::BegunRequestAgain);
+        let goes_again = run.kind.is_answer() || planted!(BegunRequestAgain);
         match (run.kind, whole) {
             (_, Some(frame)) if goes_again => {
                 let one = Run { bytes: frame.len() as u32, ..one };
@@ -187,7 +186,7 @@ impl<R: Ring> Shard<R> {
             let prefix = framing.prefix;
             let len = prefix.bytes() + prefix.read(rest).expect("queued frames carry a prefix that we wrote");
             let one = Run { frames: 1, bytes: len as u32, ..run };
-            if run.kind == FrameKind::Answer && planted(Plant::AnswersLostWithTheirLine) {
+            if run.kind == FrameKind::Answer && planted!(AnswersLostWithTheirLine) {
                 self.delivery().drop_held(group, one, &rest[..len], Drop::LineLost, false);
             } else {
                 self.delivery().redirect(group, one, &rest[..len]);

@@ -19,7 +19,6 @@ use super::model::MAIN_GROUP;
 use super::plan::{Group, Line, Member, Plan};
 use crate::ids::{GroupId, MemberId};
 use crate::message::station::StationId;
-use crate::plant::{Plant, planted};
 use crate::time::Instant;
 use numbers::{LineIdentity, Numbers, Seat};
 use seating::Seating;
@@ -51,7 +50,7 @@ pub fn build(configuration: &Configuration, previous: Option<&Built>, now: Insta
         stations: stations(configuration, &groups),
     };
     let resting_span = numbers::resting_span(running.into_iter().chain([&plan]));
-    let until = if planted(Plant::NumberUsedAtOnce) { now } else { now + resting_span };
+    let until = if planted!(NumberUsedAtOnce) { now } else { now + resting_span };
     let allocation = resting.replaced(running, &plan, until);
     Ok(Built { plan: Arc::new(plan), allocation })
 }

@@ -17,8 +17,8 @@ pub enum Fact {
     Abandoned { socket: Id },
     /// The shard sends a FIN and reads on.
     Finished { socket: Id },
-    /// The descriptor is closed; by a reset if it says so.
-    Closed { socket: Id, reset: bool },
+    /// The descriptor is closed; by a reset if it says so. So many bytes had been acknowledged then.
+    Closed { socket: Id, reset: bool, acknowledged: u64 },
 }
 
 /// How much of a send that goes on is noted with what was given of it: enough to say which frame was begun.

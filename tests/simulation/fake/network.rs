@@ -96,6 +96,11 @@ impl Network {
         }
     }
 
+    pub fn note_closed(&mut self, socket: Id, reset: bool) {
+        let acknowledged = self.endpoint(socket).acknowledged;
+        self.note(|| Fact::Closed { socket, reset, acknowledged });
+    }
+
     pub fn insert(&mut self, endpoint: Endpoint) -> Id {
         self.last_id += 1;
         self.endpoints.insert(self.last_id, endpoint);

@@ -231,7 +231,7 @@ impl Ring for FakeRing {
     fn reset(&mut self, socket: Socket) {
         self.give_up(socket);
         self.with(|state| {
-            state.network.note(|| Fact::Closed { socket: socket.0, reset: true });
+            state.network.note_closed(socket.0, true);
             state.network.abort(socket.0);
             state.network.close(socket.0);
             state.network.settle();
@@ -241,7 +241,7 @@ impl Ring for FakeRing {
     fn close(&mut self, socket: Socket) {
         self.give_up(socket);
         self.with(|state| {
-            state.network.note(|| Fact::Closed { socket: socket.0, reset: false });
+            state.network.note_closed(socket.0, false);
             state.network.close(socket.0);
             state.network.settle();
         });

@@ -9,7 +9,22 @@ use crate::shards::wire::Lengths;
 pub enum Header {
     None,
     Tpdu,
+    /// `tpdu`, and answers must fit their request (`guard`).
+    Guarded,
+    Iso8583,
     Station,
+}
+
+impl Header {
+    /// Requests that are answered.
+    pub const fn is_cards(self) -> bool {
+        matches!(self, Self::Tpdu | Self::Guarded | Self::Iso8583)
+    }
+
+    /// The switch puts a number of its own in place of the requester's address.
+    pub const fn has_numbers(self) -> bool {
+        matches!(self, Self::Tpdu | Self::Guarded)
+    }
 }
 
 /// Which way frames go on a line, seen from the switch.
@@ -52,6 +67,10 @@ pub struct Member {
     pub stations: Vec<String>,
     /// What cannot be delivered comes back.
     pub rejects: bool,
+    /// Answers that were not acknowledged go again.
+    pub resends: bool,
+    /// When a line breaks all are closed.
+    pub resets_group: bool,
     /// The second address may connect, too.
     pub second_address: bool,
     pub present: bool,
@@ -130,7 +149,7 @@ impl Cast {
     pub fn fed_by(&self, member: usize) -> Vec<usize> {
         match self.members[member].header {
             Header::None => self.counterpart(member).into_iter().collect(),
-            Header::Tpdu => {
+            Header::Tpdu | Header::Guarded | Header::Iso8583 => {
                 let routes = self.routes.iter().filter(|route| route.from.contains(&member));
                 routes.flat_map(|route| route.to.iter().copied()).collect()
             }
@@ -201,6 +220,8 @@ impl Member {
         match self.header {
             Header::None => {}
             Header::Tpdu => text.push_str("header = \"tpdu\"\n"),
+            Header::Guarded => text.push_str("header = \"tpdu\"\nguard = true\n"),
+            Header::Iso8583 => text.push_str("header = \"iso8583\"\nskip = 5\n"),
             Header::Station => {
                 let ids: Vec<_> = self.stations.iter().map(|id| format!("\"{id}\"")).collect();
                 let _ = write!(text, "header = \"station\"\nstation = [{}]\n", ids.join(", "));
@@ -208,6 +229,12 @@ impl Member {
                     text.push_str("station_rejects = { unknown = \"00045\", dead = \"00046\" }\n");
                 }
             }
+        }
+        if self.header.is_cards() && !self.resends {
+            text.push_str("resend = \"never\"\n");
+        }
+        if self.resets_group {
+            text.push_str("on_line_loss = \"reset_group\"\n");
         }
         let second = if self.second_address { ", \"127.0.0.2\"" } else { "" };
         if self.lines.iter().any(|line| line.present && !line.connects) {

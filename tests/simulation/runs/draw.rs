@@ -90,7 +90,7 @@ impl Cast {
         let member = random.below(self.members.len() as u64) as usize;
         let lines = self.members[member].lines.len() as u64;
         let line = random.below(lines) as usize;
-        match random.below(9) {
+        match random.below(10) {
             0 => self.members[member].lines[line].present ^= true,
             1 => self.members[member].present = false,
             2 => self.members[member].lines[line].port += 50,
@@ -100,6 +100,7 @@ impl Cast {
                 self.settings.answer_within = 2_000 + random.below(6_000);
                 self.settings.drain_within = self.settings.answer_within + 1_000;
             }
+            9 => self.members[member].resends ^= true,
             6 => self.settings.line_queue = [16 << 10, 64 << 10, 1 << 20][random.below(3) as usize],
             7 if !self.routes.is_empty() => {
                 let route = random.below(self.routes.len() as u64) as usize;
@@ -181,6 +182,8 @@ impl Drawing<'_> {
             lines,
             stations: if sort.header == Header::Station { vec![format!("0001{at:04}")] } else { Vec::new() },
             rejects: self.random.chance(50),
+            resends: self.random.chance(85),
+            resets_group: self.random.chance(12),
             second_address: true,
             present: true,
         });
@@ -195,9 +198,19 @@ impl Drawing<'_> {
 
     /// Terminals behind NACs, and hosts that answer, one of them in another's stead.
     fn cards(&mut self) {
-        let nacs: Vec<usize> = (0..1 + self.random.below(3)).map(|at| self.member(&format!("nac{at}"), NAC)).collect();
+        let header = match self.random.below(100) {
+            0..50 => Header::Tpdu,
+            50..70 => Header::Guarded,
+            _ => Header::Iso8583,
+        };
+        let (nac, host) = (Sort { header, ..NAC }, Sort { header, ..HOST });
+        let nacs: Vec<usize> = (0..1 + self.random.below(3)).map(|at| self.member(&format!("nac{at}"), nac)).collect();
         let hosts: Vec<usize> =
-            (0..1 + self.random.below(3)).map(|at| self.member(&format!("host{at}"), HOST)).collect();
+            (0..1 + self.random.below(3)).map(|at| self.member(&format!("host{at}"), host)).collect();
+        if header == Header::Iso8583 {
+            // Nothing in a message says for which of several routes it is.
+            return self.routes.push(Route { from: nacs, to: hosts, nii: None });
+        }
         for (at, host) in hosts.iter().enumerate() {
             let second = hosts[(at + 1) % hosts.len()];
             let to = if second != *host && self.random.chance(40) { vec![*host, second] } else { vec![*host] };

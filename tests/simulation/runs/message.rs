@@ -2,7 +2,7 @@
 //! every byte of it is known from that number.
 
 use super::cast::Header;
-use crate::shards::wire::tpdu;
+use crate::shards::wire::{KEYED_BYTES, TRACED_BYTES, keyed, tpdu, traced};
 
 /// A message's own number.
 pub type Id = u64;
@@ -19,9 +19,31 @@ pub fn body(id: Id, length: usize) -> Vec<u8> {
     body
 }
 
-/// Card messages, requests and answers alike.
-pub fn card(destination: u16, source: u16, id: Id, length: usize) -> Vec<u8> {
-    tpdu(destination, source, &body(id, length))
+/// Bytes of a TPDU.
+const TPDU_BYTES: usize = 5;
+
+/// Requests and answers have this of a request in common, where anything is read behind the TPDU.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum About {
+    /// It is the request with that number.
+    Request(Id),
+    Answer(Id),
+}
+
+/// What stands between the TPDU and the body.
+fn front(header: Header, about: About) -> Vec<u8> {
+    match (header, about) {
+        (Header::Iso8583, About::Request(id)) => keyed("0200", id),
+        (Header::Iso8583, About::Answer(id)) => keyed("0210", id),
+        (Header::Guarded, About::Request(id)) => traced(0x0200, id),
+        (Header::Guarded, About::Answer(id)) => traced(0x0210, id),
+        (Header::None | Header::Tpdu | Header::Station, _) => Vec::new(),
+    }
+}
+
+/// A card message: the addresses of its TPDU, what it is about, its own number.
+pub fn card(header: Header, (destination, source): (u16, u16), about: About, id: Id, length: usize) -> Vec<u8> {
+    tpdu(destination, source, &[front(header, about), body(id, length)].concat())
 }
 
 pub fn station(destination: &str, source: &str, id: Id, length: usize) -> Vec<u8> {
@@ -45,7 +67,9 @@ pub enum Told {
 pub fn told(header: Header, data: &[u8]) -> Told {
     let at = match header {
         Header::None => 0,
-        Header::Tpdu => 5,
+        Header::Tpdu => TPDU_BYTES,
+        Header::Guarded => TPDU_BYTES + TRACED_BYTES,
+        Header::Iso8583 => TPDU_BYTES + KEYED_BYTES,
         Header::Station => STATION_BYTES,
     };
     let id = |at: usize| data.get(at..).and_then(|rest| rest.first_chunk()).map(|bytes| Id::from_be_bytes(*bytes));

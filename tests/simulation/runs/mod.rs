@@ -1,9 +1,8 @@
 //! Random runs: a seed draws members, lines, limits, a network with faults and a schedule of events, which is played
 //! with an independent judge looking on after every step.
 //!
-//! `RINGSWITCH_SEED=17 cargo test --test simulation replay -- --nocapture` plays one seed again and says what happens;
-//! `RINGSWITCH_SEEDS=5000 cargo test --test simulation runs::seeds` plays many; `scripts/seeds.sh 10m` goes on for so
-//! long.
+//! `SEED=17 cargo test --test simulation replay -- --nocapture` plays one seed again and says what happens;
+//! `SEEDS=5000 cargo test --test simulation runs::seeds` plays many; `scripts/seeds.sh 10m` goes on for so long.
 
 mod cast;
 mod draw;
@@ -28,6 +27,9 @@ const SEEDS: u64 = 1_000;
 
 /// Threads that play seeds: each seed is a world of its own.
 const THREADS: usize = 2;
+
+/// Between two signs of life of a run that goes on for so long.
+const PROGRESS_SECONDS: u64 = 5;
 
 /// Failures after which a thread has seen enough.
 const FAILURES: usize = 20;
@@ -63,8 +65,8 @@ fn report(failure: &Failure) -> String {
     let steps: Vec<String> = keep.iter().map(|at| format!("{at:>6}: {}", drawn.schedule[*at])).collect();
     let list = keep.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     format!(
-        "seed {seed}: {what}\n  again:  RINGSWITCH_SEED={seed} cargo test --test simulation replay -- --nocapture\n  \
-         shrunk: RINGSWITCH_SEED={seed} RINGSWITCH_STEPS={list} cargo test --test simulation replay -- --nocapture\n{steps}\n{then}",
+        "seed {seed}: {what}\n  again:  SEED={seed} cargo test --test simulation replay -- --nocapture\n  \
+         shrunk: SEED={seed} STEPS={list} cargo test --test simulation replay -- --nocapture\n{steps}\n{then}",
         seed = failure.seed,
         what = failure.what.lines().next().unwrap_or_default(),
         steps = steps.join("\n")
@@ -93,9 +95,9 @@ fn reports(failed: &[&Failure]) -> String {
 
 #[test]
 fn replay() {
-    let drawn = Drawn::new(asked_for("RINGSWITCH_SEED").unwrap_or(0));
-    let asked = std::env::var("RINGSWITCH_SEED").is_ok();
-    let steps = std::env::var("RINGSWITCH_STEPS").ok().map(|text| kept(&text));
+    let drawn = Drawn::new(asked_for("SEED").unwrap_or(0));
+    let asked = std::env::var("SEED").is_ok();
+    let steps = std::env::var("STEPS").ok().map(|text| kept(&text));
     if asked {
         println!("{}\n{:#?}\n{:#?}", drawn.casts[0].text(), drawn.conditions, drawn.faults);
     }
@@ -109,10 +111,17 @@ fn replay() {
 #[test]
 fn seeds() {
     let begun = Instant::now();
-    let first = asked_for("RINGSWITCH_FROM").unwrap_or(0);
-    let last = first + asked_for("RINGSWITCH_SEEDS").unwrap_or(SEEDS);
-    let until = asked_for("RINGSWITCH_SECONDS").map(|seconds| begun + Duration::from_secs(seconds));
-    let next = AtomicU64::new(first);
+    let first = asked_for("SEEDS_FROM").unwrap_or(0);
+    let last = first + asked_for("SEEDS").unwrap_or(SEEDS);
+    let until = asked_for("SEEDS_SECONDS").map(|seconds| begun + Duration::from_secs(seconds));
+    let (next, told) = (AtomicU64::new(first), AtomicU64::new(0));
+    // Of a long run it is good to know that it goes on.
+    let tell = |seed: u64| {
+        let round = begun.elapsed().as_secs() / PROGRESS_SECONDS;
+        if until.is_some() && told.fetch_max(round, Relaxed) < round {
+            println!("{:>6} s: {} seeds", round * PROGRESS_SECONDS, seed - first);
+        }
+    };
     let work = || {
         let (mut all, mut failed) = (Counts::default(), Vec::new());
         loop {
@@ -120,6 +129,7 @@ fn seeds() {
             if until.map_or(seed >= last, |until| Instant::now() >= until) || failed.len() > FAILURES {
                 return (all, failed);
             }
+            tell(seed);
             match attempt(seed) {
                 Ok(counts) => all.add(counts),
                 Err(failure) => {
@@ -143,8 +153,9 @@ fn seeds() {
     }
     println!("{} seeds from {first}, {:?}: {all:?}", all.runs, begun.elapsed());
     // Otherwise the runs prove less than they seem to.
-    let of =
-        [all.pairs, all.stations, all.requests, all.answers, all.rejected, all.answers_again, all.reloads, all.ended];
+    let messages = [all.pairs, all.stations, all.requests, all.answers, all.guarded, all.keyed, all.rejected];
+    let trouble = [all.answers_again, all.resent, all.reloads, all.ended];
+    let of = [&messages[..], &trouble].concat();
     assert!(all.runs < 200 || of.iter().all(|of| *of > 0) && all.answers > 50 * all.runs, "{all:?}");
 }
 

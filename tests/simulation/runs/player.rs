@@ -174,7 +174,7 @@ impl Player {
         self.unread.extend(peer.receive());
         let frames = self.lengths.take_all(&mut self.unread);
         let asked = |data: &Vec<u8>| match told(self.header, data) {
-            Told::Message(id) if self.header == Header::Tpdu && model.is_request(id) => Some(Asked {
+            Told::Message(id) if self.header.is_cards() && model.is_request(id) => Some(Asked {
                 id,
                 number: u16::from_be_bytes([data[3], data[4]]),
                 nii: u16::from_be_bytes([data[1], data[2]]),

@@ -1,7 +1,5 @@
 //! `Shard<FakeRing>`: the shard's own code over a kernel, a network and a clock that come from a seed.
 
-mod ledger;
-mod member;
 pub mod opening;
 pub mod stage;
 mod texts;
@@ -12,7 +10,6 @@ mod both_rings;
 mod connecting;
 mod keys;
 mod queues;
-mod random;
 mod reloading;
 mod resend;
 mod seconds;

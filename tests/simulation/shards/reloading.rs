@@ -1,5 +1,7 @@
 //! Reloads that meet lines in the middle of something.
 
+use ringswitch::reason::Drop;
+use ringswitch::shared::counters::Hot;
 use ringswitch::shared::inbox::Command;
 use ringswitch::shared::status::LineState;
 use ringswitch::time::Span;
@@ -7,7 +9,7 @@ use ringswitch::time::Span;
 use super::stage::{Stage, address};
 use super::texts::{CARDS, SHOP};
 use super::wire::{Lengths, binary, digits, tpdu};
-use crate::fake::Peer;
+use crate::fake::{Conditions, Peer};
 
 /// Another host, so that terminals have somewhere to go while the issuer is not configured.
 const ACQUIRER: &str = r#"
@@ -74,6 +76,74 @@ fn a_host_that_comes_back_while_its_line_still_drains_has_numbers_of_its_own() {
     assert_eq!((stage.line("nac-1").counters.pending(), stage.held()), (0, 0));
 }
 
+/// Who stays when the members of the other configuration have gone.
+const OTHERS: &str = r#"
+[[member]]
+id = "other"
+profile = "terminal"
+allow = ["127.0.0.1"]
+header = "tpdu"
+line = [ { listen = "127.0.0.1:7301" } ]
+
+[[member]]
+id = "clearing"
+profile = "institution"
+allow = ["127.0.0.1"]
+header = "tpdu"
+line = [ { listen = "127.0.0.1:7401" } ]
+
+[[route]]
+from = ["other"]
+to = ["clearing"]
+match = { nii = ["0009"] }
+"#;
+
+fn settings_of(text: &str) -> &str {
+    &text[..text.find("[[member]]").expect("it has members")]
+}
+
+#[test]
+fn a_line_that_drains_may_still_ask_a_host_that_has_gone_with_it() {
+    // One of the two host lines is on another shard than the terminals', where nobody knows the host any more.
+    for port in [7101, 7102] {
+        let mut stage = Stage::new(&[CARDS, OTHERS].concat());
+        let (nac, _issuer) = (stage.connect(7001), stage.connect(port));
+        let line = stage.line("nac-1");
+        ask(&mut stage, &nac);
+        stage.reload(&[settings_of(CARDS), OTHERS].concat()).expect("a sound configuration");
+        stage.pass_secs(1);
+        assert_eq!(line.status.state(), LineState::Draining, "its answer is due");
+        ask(&mut stage, &nac);
+        let dropped = [Drop::Draining, Drop::NoLine].map(|reason| line.counters.dropped(reason));
+        assert_eq!(dropped.iter().sum::<u64>(), 1, "{dropped:?}");
+        stage.pass_secs(60);
+        assert_eq!(stage.held(), 0);
+    }
+}
+
+#[test]
+fn a_pause_for_a_host_that_has_gone_ends() {
+    let narrow = Conditions { send_buffer: 400, window: 400, ..Conditions::default() };
+    let small = CARDS.replace(
+        "admin = \"off\"",
+        "admin = \"off\"\n[timers]\npause_within = \"3s\"\n[limits]\nline_queue = \"16KiB\"",
+    );
+    for port in [7101, 7102] {
+        let mut stage = Stage::with(&[&small, ACQUIRER, OTHERS].concat(), 1, narrow);
+        let (nac, issuer) = (stage.connect(7001), stage.connect(port));
+        issuer.stop_reading();
+        for _ in 0..40 {
+            stage.send(&nac, &binary(&tpdu(3, 0x4711, &[7; 900])));
+            stage.pass(Span::from_millis(20));
+        }
+        let line = stage.line("nac-1");
+        assert!(line.counters.hot(Hot::FramesReceived) < 40, "it is paused");
+        stage.reload(&[settings_of(&small), OTHERS].concat()).expect("a sound configuration");
+        stage.pass_secs(70);
+        assert_eq!((stage.held(), stage.memory()), (0, 0));
+    }
+}
+
 #[test]
 fn a_line_planned_anew_while_it_drains_out_of_service_comes_back_as_planned() {
     let backup = CARDS.replace("{ listen = \"127.0.0.1:7102\" }", "{ listen = \"127.0.0.1:7102\", tier = \"backup\" }");
@@ -125,7 +195,7 @@ fn a_port_of_a_plan_that_was_taken_back_is_let_go_of() {
     let listens = "allow = [\"127.0.0.1\"]\nline = [ { id = \"merchant-1\", listen = \"127.0.0.1:7450\" } ]";
     let other = SHOP.replace("line = [ { connect = \"127.0.0.1:7401\" } ]", listens);
     assert_ne!(other, SHOP);
-    let mut stage = Stage::before(SHOP, 1, crate::fake::Conditions::default());
+    let mut stage = Stage::before(SHOP, 1, Conditions::default());
     let server = stage.kernel.listen(address(7401));
     stage.pass_secs(1);
     let _merchant = server.accept().expect("the switch connects");

@@ -38,6 +38,19 @@ pub fn keyed(message_type: &str, id: u64) -> Vec<u8> {
     front
 }
 
+/// Bytes of [`traced`].
+pub const TRACED_BYTES: usize = 2 + 8 + 3 + 8;
+
+/// The front of a terminal's message: type, bitmap, and fields 11 and 41 with digits of `id`.
+pub fn traced(message_type: u16, id: u64) -> Vec<u8> {
+    let mut front = message_type.to_be_bytes().to_vec();
+    front.extend((1u64 << (64 - 11) | 1 << (64 - 41)).to_be_bytes());
+    let digits = |at: u32| (id / 10u64.pow(at) % 10) as u8;
+    front.extend([4, 2, 0].map(|at| digits(at + 1) << 4 | digits(at)));
+    front.extend(format!("{:08}", id % 4).bytes());
+    front
+}
+
 /// How a member's lengths are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lengths {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use ringswitch::reason::Drop;
-use ringswitch::shared::counters::{Hot, LineCounters, ShardCounters};
+use ringswitch::shared::counters::{Cold, Hot, LineCounters, ShardCounters};
 use ringswitch::shared::published::{LineShared, World};
 
 use super::super::message::Id;
@@ -34,6 +34,8 @@ struct Account {
     received: u64,
     /// Frames wholly given to the kernel that came in on the line.
     forwarded: u64,
+    /// Answers that came in on it and were given whole once more.
+    resent: u64,
 }
 
 impl Account {
@@ -44,6 +46,10 @@ impl Account {
     fn counted_forwarded(&self) -> u64 {
         let of = |cell| self.line.as_ref().map_or(0, |line| line.counters.hot(cell));
         of(Hot::RequestsForwarded) + of(Hot::AnswersForwarded)
+    }
+
+    fn counted_resent(&self) -> u64 {
+        self.line.as_ref().map_or(0, |line| line.counters.cold(Cold::AnswersResent))
     }
 
     fn fates(&self) -> u64 {
@@ -68,7 +74,14 @@ impl Books {
 
     pub fn names(&mut self, key: Key, name: &str) {
         if self.accounts.iter().all(|account| account.key != key) {
-            self.accounts.push(Account { key, name: name.to_owned(), line: None, received: 0, forwarded: 0 });
+            self.accounts.push(Account {
+                key,
+                name: name.to_owned(),
+                line: None,
+                received: 0,
+                forwarded: 0,
+                resent: 0,
+            });
         }
     }
 
@@ -82,6 +95,10 @@ impl Books {
 
     pub fn forwarded(&mut self, key: Key) {
         self.of(key).forwarded += 1;
+    }
+
+    pub fn resent(&mut self, key: Key) {
+        self.of(key).resent += 1;
     }
 
     pub fn fullest_shard(&self) -> u64 {
@@ -112,6 +129,10 @@ impl Books {
             if counted > passed {
                 return Some(format!("{}: {counted} frames counted as forwarded, {passed} were", account.name));
             }
+            let (counted, again) = (account.counted_resent(), account.resent);
+            if counted > again {
+                return Some(format!("{}: {counted} answers counted as resent, {again} were", account.name));
+            }
             let (counted, came) = (account.counted_received(), account.received);
             if counted > came {
                 return Some(format!("{}: {counted} frames counted as received, {came} were", account.name));
@@ -141,6 +162,10 @@ impl Books {
             // What is settled while its line is in no configuration counts apart.
             if counted != passed && stayed(account.key) {
                 faults.push(format!("{name}: {counted} frames counted as forwarded, {passed} were"));
+            }
+            let (counted, again) = (account.counted_resent(), account.resent);
+            if counted != again && stayed(account.key) {
+                faults.push(format!("{name}: {counted} answers counted as resent, {again} were"));
             }
             let ended = wires.values().any(|wire| wire.key == account.key && wire.abandoned.is_some());
             let (counted, came) = (account.counted_received(), account.received);

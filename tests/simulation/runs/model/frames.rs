@@ -1,5 +1,6 @@
 //! Frames on their way in and out, judged as they pass: the right member, whole, unchanged, in order, once, in time.
 
+use super::super::cast::Header;
 use super::super::message::{Id, Told, told};
 use super::{Begun, DEADLINE_SLACK, Kind, MILLI, Model};
 use crate::fake::Id as Socket;
@@ -82,6 +83,7 @@ impl Model {
     /// Bytes were given to the kernel.
     pub(super) fn given(&mut self, socket: Socket, bytes: &[u8], behind: &[u8]) {
         let Some(wire) = self.wires.get_mut(&socket) else { return };
+        wire.given += bytes.len() as u64;
         wire.outbound.extend_from_slice(bytes);
         let (key, up) = (wire.key, wire.up_at.is_some());
         let mut outbound = std::mem::take(&mut wire.outbound);
@@ -99,7 +101,7 @@ impl Model {
                 self.begin_frame(socket, lengths.length(&seen).map(|(head, _)| seen[head..].to_vec()), &seen);
             }
             let Some(data) = lengths.take(&mut outbound) else { break };
-            self.end_frame(socket, &data);
+            self.end_frame(socket, &data, outbound.len() as u64);
         }
         self.wires.get_mut(&socket).expect("just looked").outbound = outbound;
     }
@@ -155,10 +157,20 @@ impl Model {
         if let (Kind::Request { .. }, Some(&[high, low])) =
             (self.messages[&id].kind, data.get(3..5).and_then(|n| n.first_chunk()))
         {
-            self.judge_number(id, key.0, u16::from_be_bytes([high, low]), &what);
+            if self.casts[0].1.members[key.0].header.has_numbers() {
+                self.judge_number(id, key.0, u16::from_be_bytes([high, low]), &what);
+            }
+            self.judge_pending(id, key.0, &what);
         }
-        let begun = Begun { wire: socket, at: now, done: false };
-        self.messages.get_mut(&id).expect("just looked").begun.push(begun);
+        let begun = Begun { wire: socket, at: now, end: None };
+        let message = self.messages.get_mut(&id).expect("just looked");
+        message.begun.push(begun);
+        if message.done {
+            // It need not have gone again, and may get lost on the way.
+            message.done = false;
+            message.excused.get_or_insert("it was given before");
+            self.waits_again(id);
+        }
     }
 
     /// By any configuration that was in force while the frame was inside.
@@ -233,11 +245,13 @@ impl Model {
     fn judge_once(&mut self, id: Id, socket: Socket, what: &str) {
         let (now, message) = (self.now(), &self.messages[&id]);
         if let Kind::Answer { request } = message.kind {
-            let again = |begun: &Begun| begun.done || begun.wire == socket || self.is_solid_since(begun.wire, now);
-            if message.begun.iter().any(again) {
+            let spent = |begun: &Begun| {
+                begun.wire == socket || self.is_solid_since(begun.wire, now) || !self.may_be_missing(begun)
+            };
+            if message.begun.iter().any(spent) {
                 return self.fault(format!("{what}: a second time"));
             }
-            self.counts.answers_again += u64::from(!message.begun.is_empty());
+            self.counts.answers_again += u64::from(!message.begun.is_empty() && !message.given_once);
             let other = |of: &Id| *of != id && !self.messages[of].begun.is_empty();
             if self.messages[&request].answers.iter().any(other) {
                 self.fault(format!("{what}: another answer to the same request was sent on before"));
@@ -276,7 +290,6 @@ impl Model {
             self.fault(format!("{what}: with the number {number:04x} of {before}, which waits"));
         }
         self.messages.get_mut(&id).expect("the caller looked").number = Some(number);
-        self.judge_pending(id, host, what);
     }
 
     /// No more requests wait for one host than may.
@@ -287,7 +300,7 @@ impl Model {
         if asked.len() as u64 > most {
             let waits = |of: &Id| {
                 // What broke off in the middle is settled, and its number rests.
-                let broke = |begun: &Begun| !begun.done && self.wires[&begun.wire].abandoned.is_some();
+                let broke = |begun: &Begun| begun.end.is_none() && self.wires[&begun.wire].abandoned.is_some();
                 !self.is_answered(*of)
                     && self.deadline(*of).is_none_or(|deadline| now < deadline)
                     && !self.messages[of].begun.iter().any(broke)
@@ -305,18 +318,19 @@ impl Model {
         self.messages[&request].answers.iter().any(|answer| self.messages[answer].whole_at.is_some())
     }
 
-    fn end_frame(&mut self, socket: Socket, data: &[u8]) {
+    /// `behind`: bytes that were given after it.
+    fn end_frame(&mut self, socket: Socket, data: &[u8], behind: u64) {
         let wire = self.wires.get_mut(&socket).expect("the caller looked");
         wire.begun_at = None;
-        let key = wire.key;
+        let (key, end) = (wire.key, wire.given - behind);
         match wire.current.take() {
-            Some(Current::Message(id)) => self.end_message(socket, id, data),
+            Some(Current::Message(id)) => self.end_message(socket, id, data, end),
             Some(Current::Rejected(id)) => self.end_rejected(id, key.0, data),
             Some(Current::Probe) | None => {}
         }
     }
 
-    fn end_message(&mut self, socket: Socket, id: Id, data: &[u8]) {
+    fn end_message(&mut self, socket: Socket, id: Id, data: &[u8], end: u64) {
         let what = format!("{} on {}", self.describe(id), self.name(self.wires[&socket].key));
         let message = self.messages.get_mut(&id).expect("it was known when it began");
         let expected = match (message.kind, message.number) {
@@ -324,9 +338,10 @@ impl Model {
             _ => message.whole.clone(),
         };
         if let Some(begun) = message.begun.last_mut() {
-            begun.done = true;
+            begun.end = Some(end);
         }
         message.done = true;
+        let again = std::mem::replace(&mut message.given_once, true);
         let (kind, from, whole_at) = (message.kind, message.from, message.whole_at);
         let (member, bytes) = (message.to.first().copied(), message.whole.len() as u64);
         self.waiting.remove(&id);
@@ -336,6 +351,16 @@ impl Model {
         if let (Kind::Answer { .. }, Some(member)) = (kind, member) {
             let waiting = &mut self.health.members[member].answer_bytes;
             *waiting = waiting.saturating_sub(bytes);
+            self.wires.get_mut(&socket).expect("the caller looked").answers.push((id, end));
+        }
+        if again {
+            self.counts.resent += 1;
+            return self.books.resent(from);
+        }
+        match self.casts[0].1.members[from.0].header {
+            Header::Guarded => self.counts.guarded += 1,
+            Header::Iso8583 => self.counts.keyed += 1,
+            Header::None | Header::Tpdu | Header::Station => {}
         }
         *match kind {
             Kind::Pair => &mut self.counts.pairs,

@@ -173,6 +173,9 @@ impl Model {
         let mut disturbed = BTreeSet::new();
         for (socket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.closed.is_none()) {
             let view = self.kernel.view(*socket);
+            wire.acknowledged = [view.acknowledged, wire.acknowledged[0]];
+            let gone = wire.acknowledged[1];
+            wire.answers.retain(|(_, end)| *end > gone);
             let speech = wire.peer.and_then(|peer| self.speeches.get(&peer));
             let well = speech.is_some_and(|speech| !speech.unwell && speech.ended.is_none());
             if !well || view.room == 0 || wire.told.is_some() || wire.abandoned.is_some() || wire.up_at.is_none() {
@@ -228,6 +231,7 @@ impl Model {
         for id in &self.waiting {
             let message = &self.messages[id];
             let whole_at = message.whole_at.expect("what waits is whole");
+            let since = message.missing_since.unwrap_or(whole_at);
             if message.excused.is_some() {
                 continue;
             }
@@ -238,7 +242,7 @@ impl Model {
             let answers = matches!(message.kind, Kind::Answer { .. });
             if let (true, Some(dead)) = (answers, self.health.members[message.to[0]].dead_since) {
                 let hold = (cast.settings.hold_answer * MILLI).saturating_sub(100 * MILLI);
-                if now - dead.max(whole_at) >= hold {
+                if now - dead.max(since) >= hold {
                     excused.push((*id, "no line for as long as it may be held"));
                 }
                 continue;
@@ -246,7 +250,7 @@ impl Model {
             let mut causes = cast.fed_by(message.from.0);
             causes.extend([message.from.0]);
             causes.extend(&message.to);
-            if now - whole_at >= patience && self.are_well_since(&causes, now - patience) {
+            if now - since >= patience && self.are_well_since(&causes, now - patience) {
                 overdue.push(*id);
             }
         }

@@ -6,6 +6,7 @@
 //! twice; no answer lost while a line of its group lives, none after its deadline; nobody paused, refused, closed or
 //! touched without a reason; one fate for each frame; memory within its limit.
 
+mod again;
 mod books;
 mod frames;
 mod health;
@@ -62,8 +63,12 @@ pub struct Message {
     /// When the last byte of it was handed to the switch.
     pub whole_at: Option<u64>,
     pub begun: Vec<Begun>,
-    /// The kernel has all of it.
+    /// The kernel has all of it, and it need not go again.
     pub done: bool,
+    /// The kernel has had all of it.
+    pub given_once: bool,
+    /// Since when it is known that it must go again.
+    pub missing_since: Option<u64>,
     /// Something happened by which it may be dropped.
     pub excused: Option<&'static str>,
     /// What stands for its requester at the host.
@@ -77,7 +82,8 @@ pub struct Message {
 pub struct Begun {
     pub wire: Socket,
     pub at: u64,
-    pub done: bool,
+    /// Where it ends in all that the connection was given, once all of it was.
+    pub end: Option<u64>,
 }
 
 /// What a member says on one connection: frames in their order, none for a probe.
@@ -133,6 +139,11 @@ pub struct Counts {
     pub rejected: u64,
     /// Answers that were begun on one line and finished on another.
     pub answers_again: u64,
+    /// Answers that were given whole, not acknowledged, and given again.
+    pub resent: u64,
+    /// Messages of each header whose requests are answered.
+    pub guarded: u64,
+    pub keyed: u64,
     pub excused: u64,
     pub ended: u64,
     pub reloads: u64,
@@ -147,6 +158,9 @@ impl Counts {
         self.answers += other.answers;
         self.rejected += other.rejected;
         self.answers_again += other.answers_again;
+        self.resent += other.resent;
+        self.guarded += other.guarded;
+        self.keyed += other.keyed;
         self.excused += other.excused;
         self.ended += other.ended;
         self.reloads += other.reloads;
@@ -245,8 +259,11 @@ impl Model {
     fn history(&self, id: Id) -> String {
         let (now, of) = (self.now(), &self.messages[&id]);
         let ago = |at: u64| (now - at) / MILLI;
-        let begun: Vec<String> =
-            of.begun.iter().map(|begun| format!("{} {} ms ago, {}", begun.wire, ago(begun.at), begun.done)).collect();
+        let begun: Vec<String> = of
+            .begun
+            .iter()
+            .map(|begun| format!("{} {} ms ago to {:?}", begun.wire, ago(begun.at), begun.end))
+            .collect();
         let deadline = self.deadline(id).map(|deadline| deadline as i64 - now as i64).map(|left| left / MILLI as i64);
         let whole = of.whole_at.map(ago);
         format!("whole {whole:?} ms ago, {deadline:?} ms left, for {:?}, begun {begun:?}, {:?}", of.to, of.excused)
@@ -293,6 +310,8 @@ impl Model {
             whole_at: None,
             begun: Vec::new(),
             done: false,
+            given_once: false,
+            missing_since: None,
             excused: None,
             number: None,
             answers: Vec::new(),
@@ -326,9 +345,10 @@ impl Model {
         let now = self.now();
         if let Some(speech) = self.speeches.get_mut(&by) {
             speech.ended.get_or_insert((now, why));
-            let member = speech.key.0;
+            let key = speech.key;
             self.counts.ended += 1;
-            self.changed(member);
+            self.changed(key.0);
+            self.may_reset_group(key);
         }
     }
 
@@ -372,7 +392,12 @@ impl Model {
         }
         // A host that comes back later begins with numbers of its own.
         let gone = (0..cast.members.len()).filter(|member| !cast.member_present(*member));
-        gone.for_each(|member| self.health.members[member].asked.clear());
+        for member in gone {
+            self.health.members[member].asked.clear();
+            self.numbers.retain(|(host, _), _| *host != member);
+        }
+        // A line that has gone is forgotten, and one of that name in service.
+        self.health.disabled.retain(|key| cast.line_present(key.0, key.1));
         self.casts.push((now, Rc::new(cast.clone())));
         self.counts.reloads += 1;
         (0..cast.members.len()).for_each(|member| self.changed(member));
@@ -392,7 +417,14 @@ impl Model {
         (0..self.casts[0].1.members.len()).for_each(|member| self.disturbed(member));
     }
 
-    fn told(&mut self, which: impl Fn(&Key) -> bool, why: &'static str) {
+    /// A line broke: where all of a group are closed then, each is.
+    pub(super) fn may_reset_group(&mut self, key: Key) {
+        if self.casts[0].1.members[key.0].resets_group {
+            self.told(|of| of.0 == key.0, "its group is closed");
+        }
+    }
+
+    pub(super) fn told(&mut self, which: impl Fn(&Key) -> bool, why: &'static str) {
         let now = self.now();
         let mut members = BTreeSet::new();
         for wire in self.wires.values_mut().filter(|wire| which(&wire.key)) {

@@ -1,6 +1,7 @@
 //! Connections, as the fake kernel saw them come and go.
 
 use super::super::cast::{SECOND, STRANGER};
+use super::super::message::Id;
 use super::super::player::Key;
 use super::health::SETTLED;
 use super::{MILLI, Model};
@@ -22,6 +23,12 @@ pub struct Wire {
     pub closed: Option<u64>,
     /// Bytes handed to the switch that are no whole frame yet.
     pub inbound: Vec<u8>,
+    /// Bytes given to the kernel in all.
+    pub given: u64,
+    /// What the peer's TCP had acknowledged when it was looked at last, and the time before.
+    pub acknowledged: [u64; 2],
+    /// Answers that were given whole, and where each ended, for as long as they may be needed.
+    pub answers: Vec<(Id, u64)>,
     /// Bytes given to the kernel of the frame that is under way.
     pub outbound: Vec<u8>,
     /// Which one that is, once it is known, and since when.
@@ -51,7 +58,7 @@ impl Model {
             Fact::Given { socket, bytes, behind } => self.given(socket, &bytes, &behind),
             Fact::Abandoned { socket } => self.abandoned(socket),
             Fact::Finished { socket } => self.finished(socket),
-            Fact::Closed { socket, reset: _ } => self.closed(socket),
+            Fact::Closed { socket, reset: _, acknowledged } => self.closed(socket, acknowledged),
         }
     }
 
@@ -75,6 +82,9 @@ impl Model {
             finished: false,
             closed: None,
             inbound: Vec::new(),
+            given: 0,
+            acknowledged: [0; 2],
+            answers: Vec::new(),
             outbound: Vec::new(),
             begun_at: None,
             half_since: None,
@@ -109,8 +119,18 @@ impl Model {
         self.changed(key.0);
     }
 
-    /// Whether there is a reason to end a connection.
+    /// Whether there is a reason to end a connection: where all of a group are closed when one breaks, any of them.
     fn reason_to_end(&self, socket: Socket) -> bool {
+        let member = self.wires[&socket].key.0;
+        let group = self.casts[0].1.members[member].resets_group;
+        let of = |(other, wire): (&Socket, &Wire)| {
+            (*other == socket || group && wire.key.0 == member && wire.closed.is_none())
+                && self.own_reason_to_end(*other)
+        };
+        self.wires.iter().any(of)
+    }
+
+    fn own_reason_to_end(&self, socket: Socket) -> bool {
         let (wire, now) = (&self.wires[&socket], self.now());
         let settings = self.cast().settings.clone();
         let speech = wire.peer.and_then(|peer| self.speeches.get(&peer));
@@ -130,6 +150,7 @@ impl Model {
         }
         self.changed(key.0);
         self.excuse_begun(socket);
+        self.may_reset_group(key);
     }
 
     fn finished(&mut self, socket: Socket) {
@@ -142,7 +163,7 @@ impl Model {
         }
     }
 
-    fn closed(&mut self, socket: Socket) {
+    fn closed(&mut self, socket: Socket, acknowledged: u64) {
         if !self.wires.contains_key(&socket) {
             return;
         }
@@ -160,6 +181,10 @@ impl Model {
         self.changed(key.0);
         self.excuse_begun(socket);
         self.settle_partial(socket);
+        self.must_go_again(socket, acknowledged);
+        if was_up {
+            self.may_reset_group(key);
+        }
     }
 
     /// Strangers, a port that is taken, an address that may not connect any more.

@@ -252,6 +252,11 @@ impl Run {
         self.come_up();
         self.pass(13_000_000);
         self.model.borrow_mut().rests();
+        if self.model.borrow().counts.reloads == 0 {
+            for (name, line) in self.stage.counters() {
+                assert_eq!(line.counters.pending(), 0, "{name}: requests still wait");
+            }
+        }
     }
 
     /// Every way still goes: requests are answered, pairs and stations are reached.

@@ -4,7 +4,7 @@ use super::Run;
 use crate::fake::Random;
 use crate::runs::cast::Header;
 use crate::runs::draw::{NIIS, NO_NII, NO_STATION};
-use crate::runs::message;
+use crate::runs::message::{self, About, Id};
 use crate::runs::model::Kind;
 use crate::runs::player::{Asked, Key};
 use crate::runs::schedule::Nth;
@@ -40,13 +40,13 @@ impl Run {
                 let own = &cast.members[key.0].stations[0];
                 Some((Kind::Station, message::station(to, own, id, short)))
             }
-            Header::Tpdu => {
+            header @ (Header::Tpdu | Header::Guarded | Header::Iso8583) => {
                 let niis: Vec<u16> =
                     (NIIS.into_iter().chain([0x11, 0x12])).filter(|nii| !cast.route(key.0, *nii).is_empty()).collect();
                 let nii = *niis.get(random.below(niis.len().max(1) as u64) as usize)?;
                 // Few addresses, so that many requests at a time have the same.
                 let terminal = random.below(4) as u16;
-                Some((Kind::Request { nii }, message::card(nii, terminal, id, short)))
+                Some((Kind::Request { nii }, message::card(header, (nii, terminal), About::Request(id), id, short)))
             }
         }
     }
@@ -89,12 +89,14 @@ impl Run {
             let request = &model.message(asked.id).whole;
             u16::from_be_bytes([request[3], request[4]])
         };
-        let id = self.last_id;
+        let (id, header) = (self.last_id, self.cast.members[host].header);
         let data = |address| {
-            let (destination, source) = if exchanged { (address, asked.nii) } else { (asked.nii, address) };
-            message::card(destination, source, id, length)
+            let addresses = if exchanged { (address, asked.nii) } else { (asked.nii, address) };
+            message::card(header, addresses, About::Answer(asked.id), id, length)
         };
-        self.say(player, Kind::Answer { request: asked.id }, data(asked.number), data(terminal), random);
+        // What the switch has not replaced it does not put back.
+        let number = if header.has_numbers() { asked.number } else { terminal };
+        self.say(player, Kind::Answer { request: asked.id }, data(number), data(terminal), random);
         true
     }
 
@@ -117,14 +119,26 @@ impl Run {
         let id = self.last_id;
         let data = match (self.cast.members[key.0].header, random.below(3)) {
             (Header::None, _) => return,
-            (Header::Tpdu, 0) => vec![0x60, 0, 3],
-            (Header::Tpdu, 1) => message::card(NO_NII, NO_NII, id, 20),
-            (Header::Tpdu, _) => tpdu(0xfff7, 0xfff8, &message::body(id, 9)),
+            (Header::Tpdu | Header::Guarded | Header::Iso8583, 0) => vec![0x60, 0, 3],
+            (Header::Guarded, _) if !self.asked[key.0].is_empty() => self.forged(key.0, id, random),
+            // An answer that nobody asked for, a request that cannot be told from others.
+            (Header::Iso8583, 1) => message::card(Header::Iso8583, (1, 2), About::Answer(id), id, 20),
+            (Header::Iso8583, _) => tpdu(1, 2, &[b"0200".as_slice(), &[0; 8], &message::body(id, 9)].concat()),
+            (Header::Tpdu | Header::Guarded, 1) => {
+                message::card(Header::Tpdu, (NO_NII, NO_NII), About::Request(id), id, 20)
+            }
+            (Header::Tpdu | Header::Guarded, _) => tpdu(0xfff7, 0xfff8, &message::body(id, 9)),
             (Header::Station, 0) => vec![0x2e; 20],
             (Header::Station, 1) => message::station(&self.cast.members[key.0].stations[0], "12345678", id, 20),
             (Header::Station, _) => message::station(NO_STATION, &self.cast.members[key.0].stations[0], id, 20),
         };
         self.say(at, Kind::Junk, data.clone(), data, random);
+    }
+
+    /// An answer under the number of a request that waits, and about another.
+    fn forged(&self, host: usize, id: Id, random: &mut Random) -> Vec<u8> {
+        let asked = self.asked[host][random.below(self.asked[host].len() as u64) as usize];
+        message::card(Header::Guarded, (asked.number, asked.nii), About::Answer(asked.id + 1), id, 20)
     }
 
     pub(super) fn probe(&mut self, line: Nth) {

@@ -124,12 +124,14 @@ impl Run {
     pub(super) fn out_of_service(&mut self, line: Nth) {
         let Some((key, name)) = self.line_of(line) else { return };
         self.model.borrow_mut().takes_out(key);
+        self.stage.line(&name).status.set_disabled_by_hand(true);
         self.order(&name, |line| Command::Disable { line });
     }
 
     pub(super) fn in_service(&mut self, line: Nth) {
         let Some((key, name)) = self.line_of(line) else { return };
         self.model.borrow_mut().puts_back(key);
+        self.stage.line(&name).status.set_disabled_by_hand(false);
         self.order(&name, |line| Command::Enable { line });
     }
 
