@@ -36,8 +36,6 @@ pub enum Plant {
     UnacknowledgedForgotten,
     /// Frames that the kernel took while their line broke are counted twice.
     CountedTwice,
-    /// A line's number is another's as soon as a reload has removed it.
-    NumberUsedAtOnce,
     /// What passed its deadline in a queue is sent all the same.
     SentTooLate,
 }

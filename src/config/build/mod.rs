@@ -49,8 +49,7 @@ pub fn build(configuration: &Configuration, previous: Option<&Built>, now: Insta
         groups: plan_groups(configuration, &groups, &seats, &routes, running),
         stations: stations(configuration, &groups),
     };
-    let resting_span = numbers::resting_span(running.into_iter().chain([&plan]));
-    let until = if planted!(NumberUsedAtOnce) { now } else { now + resting_span };
+    let until = now + numbers::resting_span(running.into_iter().chain([&plan]));
     let allocation = resting.replaced(running, &plan, until);
     Ok(Built { plan: Arc::new(plan), allocation })
 }

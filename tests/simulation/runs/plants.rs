@@ -41,6 +41,5 @@ found! {
     answers_are_lost_with_their_line: AnswersLostWithTheirLine,
     unacknowledged_answers_are_forgotten: UnacknowledgedForgotten,
     frames_are_counted_twice: CountedTwice,
-    a_number_is_used_at_once: NumberUsedAtOnce,
     what_is_late_is_sent: SentTooLate,
 }
