@@ -4,6 +4,9 @@
     allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "unit tests play peers and make threads")
 )]
 
+#[macro_use]
+pub mod plant;
+
 pub mod ids;
 pub mod limits;
 pub mod prefetch;

@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("reason", &[]),
     ("prefetch", &[]),
+    ("plant", &[]),
     ("frame", &[]),
     ("message", &[]),
     ("config", &["frame", "message"]),

@@ -27,7 +27,13 @@ impl Listeners {
     /// # Errors
     /// Every address that cannot be bound, with its line and the reason; what was bound for this
     /// plan is closed again.
-    pub fn for_plan(&self, plan: &Plan, retired: &[Self], bind: &Bind, file: &str) -> Result<Self, Vec<Fault>> {
+    pub fn for_plan(
+        &self,
+        plan: &Plan,
+        retired: &[Self],
+        bind: &dyn Fn(SocketAddr) -> io::Result<Listener>,
+        file: &str,
+    ) -> Result<Self, Vec<Fault>> {
         let mut next = Self::default();
         let mut faults = Vec::new();
         for (line, address) in listening(plan) {

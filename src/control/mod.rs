@@ -15,13 +15,14 @@ pub mod kept;
 pub mod listeners;
 pub mod log;
 pub mod observed;
+pub mod publisher;
 pub mod ready;
 mod refusals;
 pub mod reload;
 mod reservations;
 mod run;
 pub mod source;
-mod states;
+pub mod states;
 mod stop;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -10,18 +10,15 @@ use tokio::time::sleep;
 
 use super::changes::Changes;
 use super::descriptors;
-use super::kept::{self, Keeper};
-use super::listeners::{Bind, Listeners, listening};
+use super::kept::Keeper;
+use super::listeners::Bind;
 use super::observed::Observed;
-use super::reservations::Reservations;
+use super::publisher::Publisher;
 use super::source::{Fault, PlanSource, Refused};
-use super::states;
-use crate::config::Difference;
 use crate::config::plan::Plan;
 use crate::metrics::KnownLines;
 use crate::ring::Wake;
-use crate::shared::inbox::Command;
-use crate::shared::published::{Published, World};
+use crate::shared::published::World;
 
 /// A shard applies a plan at the top of its next turn; one that has not after this long is stuck,
 /// and whoever asked for the reload is told so.
@@ -62,8 +59,7 @@ pub struct Opening {
     pub known: KnownLines,
     /// `None`: nothing outlives a restart.
     pub keeper: Option<Arc<Keeper>>,
-    pub(super) listeners: Listeners,
-    pub(super) reservations: Reservations,
+    pub(super) publisher: Publisher,
 }
 
 /// Binds every listener of the first plan and builds what the threads share. The shards are
@@ -79,19 +75,15 @@ pub fn publish_first(
     keeper: Option<Arc<Keeper>>,
 ) -> Result<Opening, Refused> {
     enough_descriptors(&plan, file)?;
-    let listeners = Listeners::default().for_plan(&plan, &[], bind, file).map_err(|faults| Refused { faults })?;
-    let shards = usize::from(plan.settings.shards);
     let mut known = KnownLines::default();
-    let first = states::published(None, plan, &mut known, keeper.as_deref());
+    let publisher = Publisher::first(plan, &bind, file, &mut known, Box::new(keeper.clone()));
+    let publisher = publisher.map_err(|faults| Refused { faults })?;
+    let world = publisher.world().clone();
     if let Some(keeper) = &keeper {
-        let begun = keeper.begin(&first);
+        let begun = keeper.begin(&world.current());
         begun.map_err(|unusable| Refused { faults: vec![Fault::without_place(file, unusable.to_string())] })?;
     }
-    let mut reservations = Reservations::default();
-    reservations.prepare(&first);
-    let world = Arc::new(World::new(first, shards));
-    hand_over(&world, None, &world.current(), &Listeners::default(), &listeners);
-    Ok(Opening { world, known, keeper, listeners, reservations })
+    Ok(Opening { world, known, keeper, publisher })
 }
 
 fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
@@ -101,32 +93,13 @@ fn enough_descriptors(plan: &Plan, file: &str) -> Result<(), Refused> {
         .map_err(|message| Refused { faults: vec![Fault::without_place(file, message)] })
 }
 
-/// Gives the shards the listeners that their lines do not have yet.
-fn hand_over(world: &World, old: Option<&Published>, new: &Published, had: &Listeners, have: &Listeners) {
-    for (line, address) in listening(&new.plan) {
-        let listener = have.get(address).expect("every listener of the plan was bound");
-        let before = old.and_then(|old| old.plan.line(line.id));
-        let same_line = before.is_some_and(|before| before.name == line.name && before.shard == line.shard);
-        let same_address = before.is_some_and(|before| before.side == line.side);
-        let same_socket = had.get(address).is_some_and(|old| Arc::ptr_eq(old, listener));
-        if !(same_line && same_address && same_socket) {
-            let command = Command::Listen { line: line.id, listener: listener.clone() };
-            world.inbox.commands[line.shard.index()].push(command);
-        }
-    }
-}
-
 /// Does the reloads, one after the other.
 pub struct Reloader {
-    world: Arc<World>,
+    publisher: Publisher,
     observed: Arc<Observed>,
     wakers: Vec<Arc<dyn Wake>>,
     source: Arc<dyn PlanSource>,
     bind: Arc<Bind>,
-    listeners: Listeners,
-    /// Of earlier plans, until every shard has applied a later one.
-    retired: Vec<Listeners>,
-    reservations: Reservations,
     keeper: Option<Arc<Keeper>>,
     applied_within: Duration,
 }
@@ -139,10 +112,8 @@ impl Reloader {
         source: Arc<dyn PlanSource>,
         bind: Arc<Bind>,
     ) -> Self {
-        let Opening { world, listeners, reservations, keeper, known: _ } = opening;
-        let retired = Vec::new();
-        let applied_within = APPLIED_WITHIN;
-        Self { world, observed, wakers, source, bind, listeners, retired, reservations, keeper, applied_within }
+        let Opening { publisher, keeper, world: _, known: _ } = opening;
+        Self { publisher, observed, wakers, source, bind, keeper, applied_within: APPLIED_WITHIN }
     }
 
     /// Reads the configuration again and applies it; counted, and logged in one line.
@@ -168,7 +139,7 @@ impl Reloader {
     }
 
     async fn checked(&self) -> Result<(u64, Changes, Arc<Plan>, Vec<Fault>), Refused> {
-        let previous = self.world.current();
+        let previous = self.publisher.world().current();
         let (source, running) = (self.source.clone(), previous.plan.clone());
         // Files may lie on a disk that hangs; the admin API must answer meanwhile.
         let reading = tokio::task::spawn_blocking(move || source.load(Some(&running)));
@@ -181,39 +152,22 @@ impl Reloader {
     /// Refuses what a running process cannot become.
     fn possible(&self, old: &Plan, new: &Plan) -> Result<(), Refused> {
         let file = self.file();
-        let restart = Difference::new(old, new).restart;
-        if !restart.is_empty() {
-            let fault = |key: &&str| Fault::without_place(&*file, format!("{key}: a change needs a restart"));
-            return Err(Refused { faults: restart.iter().map(fault).collect() });
-        }
-        let fixed = states::fixed(old, new);
-        if !fixed.is_empty() {
-            let faults = fixed.iter().map(|message| Fault::without_place(&*file, message)).collect();
-            return Err(Refused { faults });
-        }
+        Publisher::possible(old, new, &file).map_err(|faults| Refused { faults })?;
         enough_descriptors(new, &file)
     }
 
     async fn apply(&mut self, plan: Arc<Plan>) -> Result<(u64, Vec<usize>), Vec<Fault>> {
-        let listeners = self.listeners.for_plan(&plan, &self.retired, &*self.bind, &self.file())?;
-        let previous = self.world.current();
-        let keeper = self.keeper.as_ref();
-        let known = &self.observed.known;
-        let next = Arc::new(states::published(Some(&previous), plan, &mut known.lock(), keeper.map(AsRef::as_ref)));
-        let epoch = next.epoch;
-        let forgotten = kept::forget_removed(&previous, &next.plan);
-        if let Some(keeper) = keeper {
-            if forgotten {
+        let file = self.file();
+        let staged = self.publisher.stage(plan, &*self.bind, &file, &mut self.observed.known.lock())?;
+        if let Some(keeper) = &self.keeper {
+            if staged.forgotten {
                 keeper.note_change();
             }
-            keeper.prepare(&next).await;
+            keeper.prepare(&staged.next).await;
         }
-        self.reservations.prepare(&next);
-        hand_over(&self.world, Some(&previous), &next, &self.listeners, &listeners);
-        self.world.publish(next);
+        let epoch = self.publisher.publish(staged);
         self.source.taken();
         self.wake();
-        self.retired.push(std::mem::replace(&mut self.listeners, listeners));
         let waiting_for = self.wait(epoch).await;
         self.tidy();
         Ok((epoch, waiting_for))
@@ -223,7 +177,7 @@ impl Reloader {
     async fn wait(&self, epoch: u64) -> Vec<usize> {
         let mut left = self.applied_within.as_millis() / LOOK.as_millis();
         loop {
-            let behind = self.world.behind(epoch);
+            let behind = self.publisher.world().behind(epoch);
             if behind.is_empty() || left == 0 {
                 return behind;
             }
@@ -235,11 +189,7 @@ impl Reloader {
     /// What has to be done again until it succeeds, each second: numbers to reserve, listeners to
     /// close that a late shard still needed.
     pub fn tidy(&mut self) {
-        self.reservations.retry();
-        if self.world.behind(self.world.epoch()).is_empty() {
-            self.retired.clear();
-            self.reservations.forget_outdated();
-        }
+        self.publisher.tidy();
     }
 
     fn wake(&self) {

@@ -14,6 +14,7 @@ use super::*;
 use crate::ids::LineId;
 use crate::ring::Listener;
 use crate::shared::counters::Cold;
+use crate::shared::inbox::Command;
 
 /// Hands out what the test puts in.
 #[derive(Default)]

@@ -2,6 +2,7 @@
 //! waiting requests.
 
 use std::collections::hash_map::RandomState;
+use std::fmt::Debug;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -17,17 +18,52 @@ use crate::shared::response_table::ResponseTable;
 /// Numbers that a response table has at most: as many keys may wait.
 const SLOTS: usize = 1 << 16;
 
-/// The plan with the state behind it. `known` gains the plan's lines; `keeper` knows where numbers
-/// go on from an earlier run.
+/// What new tables begin with. Chance, but for what an earlier run left; apart from the tables,
+/// because a simulation must have no chance but its own.
+pub trait Beginnings: Debug + Send + Sync {
+    /// Where `digits`, each half of a byte is a decimal digit.
+    fn first_number(&self, group: &Group, digits: bool) -> u16;
+    /// Whoever could foresee keys could make two messages with the same one.
+    fn key_seed(&self) -> u64;
+}
+
+/// Numbers go on behind those of the run before. Where nothing is known of it, a random number makes
+/// it unlikely that an old answer meets a new request.
+impl Beginnings for Option<Arc<Keeper>> {
+    fn first_number(&self, group: &Group, digits: bool) -> u16 {
+        let known = self.as_ref().and_then(|keeper| keeper.start(group));
+        known.unwrap_or_else(|| anywhere(digits))
+    }
+
+    fn key_seed(&self) -> u64 {
+        random()
+    }
+}
+
+fn random() -> u64 {
+    // The standard library seeds this from the system's randomness.
+    RandomState::new().hash_one(0u8)
+}
+
+fn anywhere(digits: bool) -> u16 {
+    let number = random();
+    if !digits {
+        return (number & 0xffff) as u16;
+    }
+    // 1234 becomes 0x1234: each of them as likely as the next.
+    (0..4).fold(0, |read, place| read + (number / 10u64.pow(place) % 10) as u16 * 16u16.pow(place))
+}
+
+/// The plan with the state behind it. `known` gains the plan's lines.
 pub fn published(
     previous: Option<&Published>,
     plan: Arc<Plan>,
     known: &mut KnownLines,
-    keeper: Option<&Keeper>,
+    beginnings: &dyn Beginnings,
 ) -> Published {
     known.learn(&plan);
     let shards = usize::from(plan.settings.shards);
-    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, keeper);
+    let group = |group: &Arc<Group>| group_state(staying(previous, group), group, shards, beginnings);
     Published {
         epoch: previous.map_or(1, |previous| previous.epoch + 1),
         lines: plan.lines.iter().map(|line| line_state(line.as_ref()?.name.as_ref(), known)).collect(),
@@ -72,13 +108,13 @@ fn group_state(
     staying: Option<&Arc<GroupShared>>,
     group: &Group,
     shards: usize,
-    keeper: Option<&Keeper>,
+    beginnings: &dyn Beginnings,
 ) -> Arc<GroupShared> {
     let Some(old) = staying else {
         return Arc::new(GroupShared {
             table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-            responses: new_responses(group, keeper),
-            keys: new_keys(group),
+            responses: new_responses(group, beginnings),
+            keys: new_keys(group, beginnings),
             answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
             resets: Arc::default(),
         });
@@ -93,8 +129,8 @@ fn group_state(
     let outgrown = group.lines.len() > old.table.capacity();
     let table = if outgrown { Arc::new(old.table.grown(group.lines.len())) } else { old.table.clone() };
     // Tables stay when no route leads to the group any more: answers are still due.
-    let responses = old.responses.clone().or_else(|| new_responses(group, keeper));
-    let keys = old.keys.clone().or_else(|| new_keys(group));
+    let responses = old.responses.clone().or_else(|| new_responses(group, beginnings));
+    let keys = old.keys.clone().or_else(|| new_keys(group, beginnings));
     let had_them = responses.is_some() == old.responses.is_some() && keys.is_some() == old.keys.is_some();
     if had_them && !outgrown {
         return old.clone();
@@ -104,7 +140,7 @@ fn group_state(
 }
 
 /// The numbers of a group that answers under a header whose answers are matched by number or key.
-fn new_responses(group: &Group, keeper: Option<&Keeper>) -> Option<Arc<ResponseTable>> {
+fn new_responses(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<ResponseTable>> {
     let digits = match &group.ways {
         Ways::Tpdu(ways) => ways.digits,
         Ways::Iso8583(_) => false,
@@ -114,8 +150,7 @@ fn new_responses(group: &Group, keeper: Option<&Keeper>) -> Option<Arc<ResponseT
         return None;
     }
     let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    let start = keeper.and_then(|keeper| keeper.start(group)).unwrap_or_else(|| anywhere(digits));
-    let responses = ResponseTable::new(pending, rest, digits, start);
+    let responses = ResponseTable::new(pending, rest, digits, beginnings.first_number(group, digits));
     if needs_tags(group) {
         responses.keep_tags();
     }
@@ -131,24 +166,7 @@ fn needs_tags(group: &Group) -> bool {
     }
 }
 
-fn new_keys(group: &Group) -> Option<Arc<Keys>> {
+fn new_keys(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<Keys>> {
     let keyed = group.answers && matches!(group.ways, Ways::Iso8583(_));
-    keyed.then(|| Arc::new(Keys { table: KeyTable::new(SLOTS), seed: random() }))
-}
-
-/// Whoever could foresee keys could make two messages with the same one.
-fn random() -> u64 {
-    // The standard library seeds this from the system's randomness.
-    RandomState::new().hash_one(0u8)
-}
-
-/// A number to begin near. Without memory of the previous run a random start makes it unlikely that
-/// an old answer meets a new request.
-fn anywhere(digits: bool) -> u16 {
-    let number = random();
-    if !digits {
-        return (number & 0xffff) as u16;
-    }
-    // 1234 becomes 0x1234: each of them as likely as the next.
-    (0..4).fold(0, |read, place| read + (number / 10u64.pow(place) % 10) as u16 * 16u16.pow(place))
+    keyed.then(|| Arc::new(Keys { table: KeyTable::new(SLOTS), seed: beginnings.key_seed() }))
 }

@@ -351,7 +351,7 @@ impl Delivery<'_> {
     /// of the group, or to the fate that is left for them.
     pub fn redirect(&mut self, group: GroupId, run: Run, frames: &[u8]) {
         let now = self.switch.now;
-        if now >= run.deadline {
+        if run.is_too_late(now) {
             let reason = if run.kind.is_answer() { Drop::Late } else { Drop::Expired };
             return self.drop_held(group, run, frames, reason, false);
         }

@@ -53,10 +53,26 @@ impl<R: Ring> Shard<R> {
                 LineChange::Recheck(slot) => self.recheck(slot),
             }
         }
+        self.let_go_of_listeners();
         for (line, listener) in std::mem::take(&mut self.early) {
             self.take_listener(line, listener);
         }
         self.nudged = true;
+    }
+
+    /// A line that still drained for the plan before may have been given a listener that this plan
+    /// has no use for: held on to, its port would stay taken.
+    fn let_go_of_listeners(&mut self) {
+        if self.switch.stopping {
+            return;
+        }
+        for slot in 0..self.wires.len() as u32 {
+            let Some(listener) = &self.wires[slot as usize].listener else { continue };
+            let planned = self.switch.plan.line(self.switch.lines[slot as usize].plan.id);
+            if !planned.is_some_and(|planned| planned.listens_at(listener.local)) {
+                self.stop_listening(slot);
+            }
+        }
     }
 
     fn is_disabled_by_hand(&self, slot: u32) -> bool {
@@ -192,17 +208,6 @@ impl<R: Ring> Shard<R> {
         }
     }
 
-    /// Back into service; a line that is still being drained for that is opened again behind it.
-    fn enable(&mut self, slot: u32) {
-        match self.switch.lines[slot as usize].phase {
-            Phase::Disabled => self.open(slot),
-            Phase::Draining(drain) if drain.then == After::Disabled => {
-                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Open, ..drain });
-            }
-            _ => {}
-        }
-    }
-
     /// Out of service: drained, then refused (`disabled`) until it is enabled.
     fn disable(&mut self, slot: u32) {
         let until = self.switch.now + self.switch.lines[slot as usize].plan.timers.drain_within;
@@ -219,6 +224,21 @@ impl<R: Ring> Shard<R> {
             }
         }
         self.schedule(slot);
+    }
+
+    /// In service again. A line that still drains is opened once it has: the order must not get lost.
+    fn enable(&mut self, slot: u32) {
+        match self.switch.lines[slot as usize].phase {
+            Phase::Disabled => {
+                // A plan that came while the line still drained out of service was left for now.
+                self.replan_disabled(slot);
+                self.open(slot);
+            }
+            Phase::Draining(drain) if drain.then == After::Disabled => {
+                self.switch.lines[slot as usize].phase = Phase::Draining(Drain { then: After::Open, ..drain });
+            }
+            _ => {}
+        }
     }
 
     fn take_listener(&mut self, line: crate::ids::LineId, listener: Arc<Listener>) {

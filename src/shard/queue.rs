@@ -246,6 +246,9 @@ impl Queue {
                     left -= step;
                     position += step as u64;
                     if start < end {
+                        if planted!(WrongByte) && *start > 0 {
+                            (*start, *end) = (*start - 1, *end - 1);
+                        }
                         break;
                     }
                     if emptied == Emptied::Kept {

@@ -40,7 +40,9 @@ impl<R: Ring> Shard<R> {
                 // The limit, a full completion queue, the last buffer: whatever it was, arm again.
                 let connection = &mut self.connections[index as usize];
                 connection.credit = (connection.credit * 2).min(CREDIT_MAX);
-                self.arm(index);
+                if !planted!(NotArmedAgain) {
+                    self.arm(index);
+                }
             }
             n if -n == libc::ENOBUFS => self.arm(index),
             n if -n == libc::ECANCELED || -n == libc::EINTR || -n == libc::EAGAIN => self.arm(index),
@@ -106,8 +108,7 @@ impl<R: Ring> Shard<R> {
         }
         if self.is_paused(slot) || self.stalls_itself(slot) {
             self.stash(index, region, taken);
-            let own = self.switch.lines[slot as usize].plan.group;
-            return self.pause(slot, own);
+            return self.pause_for_its_answers(slot);
         }
         let fed = self.feed_region(slot, region, taken);
         self.stash(index, region, taken + fed.consumed as u32);
@@ -239,24 +240,33 @@ impl<R: Ring> Shard<R> {
         }
     }
 
-    /// Stops reading the line until the group takes bytes again.
+    /// Stops reading the line until the full group takes bytes again. A station may feed its own.
     pub(super) fn pause(&mut self, slot: u32, on: GroupId) {
-        let now = self.switch.now;
+        let pause_within = self.switch.lines[slot as usize].plan.timers.pause_within;
+        let limited = self.switch.has_several_destinations(slot);
+        self.pause_until(slot, on, if limited { self.switch.now + pause_within } else { Instant::NEVER });
+    }
+
+    /// Stops reading the line until its own group takes its answers.
+    fn pause_for_its_answers(&mut self, slot: u32) {
+        if self.is_paused(slot) {
+            return;
+        }
         let own = self.switch.lines[slot as usize].plan.group;
-        let limited = on != own && self.switch.has_several_destinations(slot);
+        self.pause_until(slot, own, Instant::NEVER);
+        self.switch.group(own).shared.table.wait(self.id);
+        // Answers that were taken before the registration wake nobody.
+        self.nudged |= !self.stalls_itself(slot);
+    }
+
+    fn pause_until(&mut self, slot: u32, on: GroupId, until: Instant) {
+        let now = self.switch.now;
         let line = &mut self.switch.lines[slot as usize];
         if line.pause.is_some() {
             return;
         }
-        let until = if limited { now + line.plan.timers.pause_within } else { Instant::NEVER };
         line.pause = Some(Pause { on, since: now, until });
         self.paused.push(slot);
-        if on == own {
-            self.switch.group(own).shared.table.wait(self.id);
-            if !self.switch.group(own).takes_no_answers() {
-                self.nudged = true;
-            }
-        }
         self.schedule(slot);
     }
 
@@ -297,7 +307,10 @@ impl<R: Ring> Shard<R> {
         if let Some(pause) = &mut self.switch.lines[slot as usize].pause {
             pause.until = Instant::NEVER;
             let on = pause.on;
-            self.switch.group_mut(on).dropping = true;
+            // It may have gone with a reload while the line drains.
+            if let Some(group) = self.switch.groups.get_mut(on.index()).and_then(Option::as_mut) {
+                group.dropping = true;
+            }
             self.nudged = true;
         }
     }

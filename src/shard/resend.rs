@@ -89,7 +89,7 @@ impl<R: Ring> Shard<R> {
     /// to another line. The last `begun` bytes that the kernel was given are of a frame that is not
     /// whole: it finds its way with the rest of the queue.
     pub(super) fn resend_unacknowledged(&mut self, index: u32, begun: u32) {
-        if self.connections[index as usize].log.is_empty() {
+        if self.connections[index as usize].log.is_empty() || planted!(UnacknowledgedForgotten) {
             return;
         }
         let unacknowledged = self.left_unacknowledged(index);

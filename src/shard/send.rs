@@ -41,7 +41,8 @@ impl<R: Ring> Shard<R> {
         if self.connections[index as usize].sending.is_some() {
             return self.recall_expired(slot, index);
         }
-        if self.switch.lines[slot as usize].outbox.earliest_deadline() <= self.switch.now {
+        let overdue = self.switch.lines[slot as usize].outbox.earliest_deadline() <= self.switch.now;
+        if overdue && !planted!(SentTooLate) {
             self.purge_expired(slot, index);
         }
         let connection = &mut self.connections[index as usize];
@@ -195,7 +196,8 @@ impl<R: Ring> Shard<R> {
             }
             held += u64::from(run.frames);
             transit.record(now.since(run.arrived), u64::from(run.frames));
-            let n = u64::from(run.frames);
+            let twice = planted!(CountedTwice) && self.connections[index as usize].line.is_none();
+            let n = u64::from(run.frames) * if twice { 2 } else { 1 };
             match self.switch.place(run.origin) {
                 crate::switch::step::Place::Here(slot) => {
                     self.switch.lines[slot as usize].shared.counters.add_here(cell, n);

@@ -172,8 +172,9 @@ impl<R: Ring> Shard<R> {
         }
         let one = Run { frames: 1, bytes: left, ..run };
         let mut delivery = self.delivery();
+        let goes_again = run.kind.is_answer() || planted!(BegunRequestAgain);
         match (run.kind, whole) {
-            (FrameKind::Answer | FrameKind::Resent, Some(frame)) => {
+            (_, Some(frame)) if goes_again => {
                 let one = Run { bytes: frame.len() as u32, ..one };
                 delivery.redirect(group, one, frame);
             }
@@ -195,7 +196,11 @@ impl<R: Ring> Shard<R> {
             let prefix = framing.prefix;
             let len = prefix.bytes() + prefix.read(rest).expect("queued frames carry a prefix that we wrote");
             let one = Run { frames: 1, bytes: len as u32, ..run };
-            self.delivery().redirect(group, one, &rest[..len]);
+            if run.kind == FrameKind::Answer && planted!(AnswersLostWithTheirLine) {
+                self.delivery().drop_held(group, one, &rest[..len], Drop::LineLost, false);
+            } else {
+                self.delivery().redirect(group, one, &rest[..len]);
+            }
             rest = &rest[len..];
         }
     }

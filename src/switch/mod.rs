@@ -102,6 +102,13 @@ impl Switch {
         self.groups[id.index()].as_mut().expect("a plan names only groups that it has")
     }
 
+    /// Whether the group can be asked. Lines that drain behind a reload have the routes of before, and
+    /// where those lead may have gone.
+    #[inline]
+    fn is_live(&self, id: GroupId) -> bool {
+        self.groups.get(id.index()).and_then(Option::as_ref).is_some_and(|group| group.shared.table.is_live())
+    }
+
     #[inline]
     pub fn framing_of(&self, group: GroupId) -> Framing {
         self.group(group).framing

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Switch;
 use super::group::Group;
 use super::line::Line;
-use super::line::phase::Phase;
+use super::line::phase::{After, Phase};
 use super::step::Place;
 use crate::config::plan;
 use crate::frame::{Framing, Prefix};
@@ -87,7 +87,8 @@ impl Switch {
         if line.phase == Phase::Closed {
             line.plan = Arc::clone(planned);
             changes.push(LineChange::Open(slot));
-        } else if !line.plan.carries_on_as(planned) || !same_header {
+        } else if line.is_going() && !self.stopping || !line.plan.carries_on_as(planned) || !same_header {
+            // One that is going was removed by the plan before, and came back while it drained.
             changes.push(LineChange::Reopen(slot));
         } else if line.plan != *planned {
             line.plan = Arc::clone(planned);
@@ -161,7 +162,17 @@ impl Switch {
         let shared = Arc::clone(self.published.group(planned.id).expect("a planned group has shared state"));
         let framing = framing_of(&self.plan, &planned);
         let same = |group: &Group| group.plan.name == planned.name && group.plan.member_name == planned.member_name;
+        // Left the plan and came back while a line of it still drained: its table of numbers is another.
+        let renumbered = |group: &Group| {
+            let before = group.shared.responses.as_ref();
+            before.is_some_and(|before| shared.responses.as_ref().is_none_or(|now| !Arc::ptr_eq(before, now)))
+        };
         let mut group = match before {
+            Some(group) if same(&group) && renumbered(&group) => {
+                self.move_answer_bytes(&group, &shared);
+                self.gone.push(group);
+                Group::new(Arc::clone(&planned), shared, framing)
+            }
             Some(group) if same(&group) && !Arc::ptr_eq(&group.shared.table, &shared.table) => {
                 self.move_answer_bytes(&group, &shared);
                 group.replanned(Arc::clone(&planned), shared, framing)
@@ -203,6 +214,11 @@ impl Switch {
 }
 
 impl Line {
+    /// It drains, and would be closed for good then.
+    fn is_going(&self) -> bool {
+        matches!(self.phase, Phase::Draining(drain) if drain.then == After::Gone)
+    }
+
     /// Nothing names the slot any more.
     fn vacant(&self, published: &Published) -> bool {
         self.outbox.is_empty() && published.plan.line(self.plan.id).is_none()

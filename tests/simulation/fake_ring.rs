@@ -345,3 +345,63 @@ fn a_send_reads_its_memory_when_it_is_delivered() {
     enter(&mut ring);
     assert_eq!(peer.receive(), [b'b'; 20], "it was written over before it was entered");
 }
+
+#[test]
+fn a_full_completion_queue_ends_a_receive_on_a_success_and_leaves_the_rest() {
+    let world = World::new(1);
+    let mut ring = world.ring();
+    let (socket, peer) = connection(&world, &mut ring);
+    world.set_faults(Faults { completions: 5, partial_receive: 100, ..Faults::default() });
+    ring.push(Operation::Receive { token: RECEIVE, socket, limit: 0 });
+    peer.send(&[7; 60_000]);
+    let first: Vec<_> = enter(&mut ring).iter().map(|c| (c.result > 0, c.more)).collect();
+    assert_eq!(first, [(true, true), (true, true), (true, true), (true, true), (true, false)]);
+    assert!(enter(&mut ring).is_empty(), "nobody asks any more");
+    ring.push(Operation::Receive { token: RECEIVE, socket, limit: 0 });
+    assert!(enter(&mut ring)[0].result > 0);
+}
+
+#[test]
+fn a_push_that_meets_a_full_queue_submits_it_first() {
+    let world = World::new(1);
+    let mut ring = world.ring();
+    let (socket, peer) = connection(&world, &mut ring);
+    world.set_faults(Faults { submissions: 1, ..Faults::default() });
+    let chunk = written(&mut ring, b"hello");
+    ring.send(SEND, socket, &[Segment::Chunk { chunk, offset: 0, len: 5 }], true);
+    assert!(peer.receive().is_empty(), "it waits to be submitted");
+    ring.push(Operation::Receive { token: RECEIVE, socket, limit: 0 });
+    assert_eq!(peer.receive(), b"hello");
+    assert_eq!(world.in_flight(ring.shard(), socket), 2);
+}
+
+#[test]
+fn an_interrupted_enter_leaves_what_it_did_not_take() {
+    let world = World::new(1);
+    let mut ring = world.ring();
+    let (socket, peer) = connection(&world, &mut ring);
+    world.set_faults(Faults { interrupted: 100, ..Faults::default() });
+    let chunk = written(&mut ring, b"hello");
+    ring.push(Operation::Receive { token: RECEIVE, socket, limit: 0 });
+    ring.send(SEND, socket, &[Segment::Chunk { chunk, offset: 0, len: 5 }], true);
+    assert!(enter(&mut ring).is_empty());
+    assert_eq!(world.wish(ring.shard()), None, "it does not wait: it came back");
+    world.set_faults(Faults::default());
+    assert_eq!(enter(&mut ring)[0].result, 5);
+    assert_eq!((peer.receive(), world.in_flight(ring.shard(), socket)), (b"hello".to_vec(), 1));
+}
+
+#[test]
+fn something_comes_late_for_a_socket_that_was_closed() {
+    let world = World::new(1);
+    let mut ring = world.ring();
+    let (socket, _peer) = connection(&world, &mut ring);
+    world.set_faults(Faults { late: 100, ..Faults::default() });
+    let shutdown = Token::new(Kind::Shutdown, 0, 0);
+    ring.push(Operation::Shutdown { token: shutdown, socket, how: How::Both });
+    assert_eq!(enter(&mut ring).len(), 1);
+    ring.close(socket);
+    world.advance(Span::from_millis(5));
+    let late: Vec<_> = enter(&mut ring).iter().map(|c| (c.token, c.result, c.more)).collect();
+    assert_eq!(late, [(shutdown, -libc::ECANCELED, false)]);
+}

@@ -9,4 +9,5 @@
 mod fake;
 mod fake_ring;
 mod kernels;
+mod runs;
 mod shards;

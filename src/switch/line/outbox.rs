@@ -25,6 +25,14 @@ pub struct Run {
     pub deadline: Instant,
 }
 
+impl Run {
+    /// What of an answer still goes out where it was begun, though its deadline has passed, goes
+    /// nowhere else: it has none then.
+    pub fn is_too_late(&self, now: Instant) -> bool {
+        now >= self.deadline || self.kind.is_answer() && self.deadline == Instant::NEVER
+    }
+}
+
 /// Deadlines that differ by less than this (8 ms) may share a run; the earlier one counts.
 const DEADLINE_GRAIN_NS: u64 = 1 << 23;
 

@@ -3,14 +3,13 @@
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use ringswitch::config::plan::{Plan, Side};
+use ringswitch::config::plan::Plan;
 use ringswitch::ids::ShardId;
 use ringswitch::ring::Ring;
 use ringswitch::ring::uring::{Config, Uring};
 use ringswitch::shard::Shard;
 use ringswitch::shard::thread::posts;
 use ringswitch::shared::counters::Cold;
-use ringswitch::shared::inbox::Command;
 use ringswitch::shared::published::World;
 use ringswitch::shared::status::LineState;
 
@@ -52,12 +51,7 @@ impl Bed {
             text += &format!("[[route]]\nfrom = [\"m{}\"]\nto = [\"m{}\"]\n", 2 * pair, 2 * pair + 1);
         }
         let plan = opening::plan(&text);
-        let world = opening::world(plan.clone());
-        for listener in listeners {
-            let line = plan.lines.iter().flatten().find(|line| line.side == Side::Listen(listener.local));
-            let line = line.expect("each port is a line's").id;
-            world.inbox.commands[0].push(Command::Listen { line, listener: Arc::new(listener) });
-        }
+        let world = opening::publisher(plan.clone(), listeners).world().clone();
         let mut dormant = Uring::new(Config { receive_buffers, ..Config::new(100, 16 << 20) }).expect("a ring");
         let peers = [dormant.descriptor()];
         dormant.set_peers(&peers);

@@ -3,6 +3,7 @@
 //! the tests in `tests/faults` do.
 
 #[path = "../../simulation/shards/opening.rs"]
+#[allow(dead_code, reason = "the simulation needs more of it")]
 mod opening;
 #[path = "../../faults/rows.rs"]
 #[allow(dead_code, reason = "shared with the tests over sockets")]

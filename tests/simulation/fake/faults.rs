@@ -25,6 +25,15 @@ pub struct Faults {
     pub delay: Span,
     /// An enter hands out a part of the completions, the rest comes at the next ones.
     pub split: u8,
+    /// An enter comes back at once (a signal: EINTR), or without taking all that was pushed (EBUSY, EAGAIN): what was
+    /// not taken stays in the queue.
+    pub interrupted: u8,
+    /// A completion comes for a socket that was closed, by the token of its last operation.
+    pub late: u8,
+    /// What the completion queue holds; 0: as much as comes. A multishot that meets a full one ends on its success.
+    pub completions: u16,
+    /// What the submission queue holds; 0: as much as comes. A push that meets a full one submits it first.
+    pub submissions: u16,
     /// What has arrived at a receive that is being cancelled is received first.
     pub data_before_cancel: u8,
     /// A receive hears of a reset before the send that waits, which is then the one that meets a closed socket.
@@ -36,8 +45,12 @@ pub struct Faults {
 impl Faults {
     /// Draws each probability: most of them zero, so that a run has a few faults often rather than all at times.
     pub fn swarm(random: &mut Random) -> Self {
+        let queue = |random: &mut Random| if random.chance(70) { 0 } else { 1 + random.below(24) as u16 };
+        let (completions, submissions) = (queue(random), queue(random));
         let mut draw = || if random.chance(60) { 0 } else { random.below(40) as u8 };
         Self {
+            completions,
+            submissions,
             partial_receive: draw(),
             partial_send: draw(),
             skipped_turn: draw(),
@@ -47,6 +60,8 @@ impl Faults {
             delayed: draw(),
             delay: Span::from_micros(200),
             split: draw(),
+            interrupted: draw(),
+            late: draw(),
             data_before_cancel: draw(),
             receive_hears_first: draw(),
             forgotten_queue: draw(),

@@ -119,7 +119,11 @@ pub struct Kernel {
     pub wish: Option<Wish>,
     /// Somebody has ended the wait since the last enter.
     pub woken: Arc<AtomicBool>,
+    /// Its thread has ended: nobody enters the ring any more.
+    pub retired: bool,
     in_flight: BTreeMap<i32, u32>,
+    /// The last operation that was begun on each open socket.
+    last: BTreeMap<i32, Token>,
 }
 
 impl Kernel {
@@ -130,11 +134,14 @@ impl Kernel {
             buffers: Buffers::new(receive_buffers),
             wish: None,
             woken: Arc::default(),
+            retired: false,
             in_flight: BTreeMap::new(),
+            last: BTreeMap::new(),
         }
     }
 
-    pub fn begin(&mut self, socket: Socket) {
+    pub fn begin(&mut self, token: Token, socket: Socket) {
+        self.last.insert(socket.0, token);
         *self.in_flight.entry(socket.0).or_default() += 1;
     }
 
@@ -144,6 +151,11 @@ impl Kernel {
         if *count == 0 {
             self.in_flight.remove(&socket.0);
         }
+    }
+
+    /// The socket is closed. The token of its last operation, if it had one.
+    pub fn forget(&mut self, socket: Socket) -> Option<Token> {
+        self.last.remove(&socket.0)
     }
 
     /// Operations on the socket of which the last completion has not been handed out.
@@ -169,6 +181,9 @@ impl Kernel {
 
     /// When an enter brings something, if nothing happens before.
     pub fn next_event(&self) -> Option<Instant> {
+        if self.retired {
+            return None;
+        }
         let deadline = self.wish.map(|wish| wish.deadline).filter(|deadline| *deadline != Instant::NEVER);
         self.posted.iter().map(|posted| posted.due).chain(deadline).min()
     }

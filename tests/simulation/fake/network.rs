@@ -8,7 +8,7 @@ use ringswitch::time::{Instant, Span};
 
 use super::endpoint::{Endpoint, Fin, Id, Incoming, Phase};
 use super::handshake::{Backlog, Route};
-use super::{Faults, Random};
+use super::{Fact, Faults, Random};
 
 /// Sizes and times of a network.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +62,8 @@ pub struct Network {
     endpoints: BTreeMap<Id, Endpoint>,
     packets: BTreeMap<(Instant, u64), (Id, Packet)>,
     sequence: u64,
+    /// What happened to sockets of rings, if somebody watches.
+    pub facts: Option<Vec<Fact>>,
     /// Ends that nothing reaches, and what was on its way to them.
     cut: BTreeSet<Id>,
     held: Vec<(Id, Packet)>,
@@ -82,9 +84,21 @@ impl Network {
             endpoints: BTreeMap::new(),
             packets: BTreeMap::new(),
             sequence: 0,
+            facts: None,
             cut: BTreeSet::new(),
             held: Vec::new(),
         }
+    }
+
+    pub fn note(&mut self, fact: impl FnOnce() -> Fact) {
+        if let Some(facts) = &mut self.facts {
+            facts.push(fact());
+        }
+    }
+
+    pub fn note_closed(&mut self, socket: Id, reset: bool) {
+        let acknowledged = self.endpoint(socket).acknowledged;
+        self.note(|| Fact::Closed { socket, reset, acknowledged });
     }
 
     pub fn insert(&mut self, endpoint: Endpoint) -> Id {

@@ -36,6 +36,10 @@ impl Peer {
         self.world.on_network(|network| ask(network.endpoint_mut(self.id)))
     }
 
+    pub const fn id(&self) -> Id {
+        self.id
+    }
+
     pub fn local(&self) -> SocketAddr {
         self.ask(|endpoint| endpoint.local)
     }

@@ -11,9 +11,10 @@ use ringswitch::ring::{
 use ringswitch::time::Instant;
 use ringswitch::{ids::ShardId, limits};
 
+use super::Fact;
 use super::endpoint::Phase;
 use super::kernel::{Kernel, Wish};
-use super::turn::Turn;
+use super::turn::{Turn, ghost};
 use super::world::{State, World};
 
 /// What a buffer is overwritten with when it is given back: nothing may still point into it.
@@ -54,8 +55,42 @@ impl FakeRing {
         self.with(|state| ask(&mut state.kernels[self.shard.index()]))
     }
 
-    fn begin(&self, socket: Socket) {
-        self.kernel(|kernel| kernel.begin(socket));
+    fn begin(&mut self, token: Token, socket: Socket) {
+        let room = self.with(|state| usize::from(state.network.faults.submissions));
+        if room > 0 && self.pushed.len() >= room {
+            self.submit();
+        }
+        self.kernel(|kernel| kernel.begin(token, socket));
+    }
+
+    /// Begins what was pushed, or the first `most` of it.
+    fn submit_some(&mut self, most: usize) {
+        let Self { world, shard, received, chunks, pushed } = self;
+        world.with(|state| {
+            let State { network, kernels } = state;
+            for pushed in pushed.drain(..most.min(pushed.len())) {
+                if let Pushed::Operation(Operation::Wake { shard }) = pushed {
+                    kernels[shard.index()].woken.store(true, Ordering::Relaxed);
+                    continue;
+                }
+                let kernel = &mut kernels[shard.index()];
+                let mut turn = Turn { network, kernel, received, chunks };
+                match pushed {
+                    Pushed::Operation(operation) => turn.begin(operation),
+                    Pushed::Send { token, socket, segments, wait } => turn.begin_send(token, socket, segments, wait),
+                }
+                turn.network.settle();
+            }
+        });
+    }
+
+    /// Whether this enter is cut short, and how many of the pushed operations it takes.
+    fn interrupted(&self) -> Option<usize> {
+        self.with(|state| {
+            let State { network, .. } = state;
+            let cut_short = network.random.chance(network.faults.interrupted);
+            cut_short.then(|| network.random.below(self.pushed.len() as u64 + 1) as usize)
+        })
     }
 
     /// The socket is given up: nothing may be under way on it, or the kernel would go on with it.
@@ -65,7 +100,12 @@ impl FakeRing {
         let pushed =
             self.pushed.iter().any(|pushed| matches!(pushed, Pushed::Send { socket: of, .. } if *of == socket));
         assert!(!pushed, "{socket:?} is closed with a send that was just pushed");
-        self.with(|state| state.network.sockets_open -= 1);
+        let shard = self.shard.index();
+        self.with(|state| {
+            let State { network, kernels } = state;
+            network.sockets_open -= 1;
+            ghost(network, &mut kernels[shard], socket);
+        });
     }
 }
 
@@ -76,21 +116,25 @@ impl Ring for FakeRing {
 
     fn push(&mut self, operation: Operation) {
         match operation {
-            Operation::Accept { listener: socket, .. }
-            | Operation::Connect { socket, .. }
-            | Operation::Receive { socket, .. }
-            | Operation::Shutdown { socket, .. } => self.begin(socket),
+            Operation::Accept { token, listener: socket }
+            | Operation::Connect { token, socket, .. }
+            | Operation::Receive { token, socket, .. }
+            | Operation::Shutdown { token, socket, .. } => self.begin(token, socket),
             Operation::Cancel { .. } | Operation::Wake { .. } => {}
         }
         self.pushed.push(Pushed::Operation(operation));
     }
 
     fn send(&mut self, token: Token, socket: Socket, segments: &[Segment], wait: bool) {
-        self.begin(socket);
+        self.begin(token, socket);
         self.pushed.push(Pushed::Send { token, socket, segments: segments.to_vec(), wait });
     }
 
     fn enter(&mut self, wait: Wait, into: &mut Vec<Completion>) {
+        if let Some(taken) = self.interrupted() {
+            self.submit_some(taken);
+            return self.kernel(|kernel| kernel.wish = None);
+        }
         self.kernel(|kernel| kernel.woken.store(false, Ordering::Relaxed));
         self.submit();
         let Self { world, shard, received, chunks, .. } = self;
@@ -118,23 +162,7 @@ impl Ring for FakeRing {
     }
 
     fn submit(&mut self) {
-        let Self { world, shard, received, chunks, pushed } = self;
-        world.with(|state| {
-            let State { network, kernels } = state;
-            for pushed in pushed.drain(..) {
-                if let Pushed::Operation(Operation::Wake { shard }) = pushed {
-                    kernels[shard.index()].woken.store(true, Ordering::Relaxed);
-                    continue;
-                }
-                let kernel = &mut kernels[shard.index()];
-                let mut turn = Turn { network, kernel, received, chunks };
-                match pushed {
-                    Pushed::Operation(operation) => turn.begin(operation),
-                    Pushed::Send { token, socket, segments, wait } => turn.begin_send(token, socket, segments, wait),
-                }
-                turn.network.settle();
-            }
-        });
+        self.submit_some(usize::MAX);
     }
 
     fn memory(&mut self) -> Memory<'_> {
@@ -204,6 +232,7 @@ impl Ring for FakeRing {
     fn reset(&mut self, socket: Socket) {
         self.give_up(socket);
         self.with(|state| {
+            state.network.note_closed(socket.0, true);
             state.network.abort(socket.0);
             state.network.close(socket.0);
             state.network.settle();
@@ -213,6 +242,7 @@ impl Ring for FakeRing {
     fn close(&mut self, socket: Socket) {
         self.give_up(socket);
         self.with(|state| {
+            state.network.note_closed(socket.0, false);
             state.network.close(socket.0);
             state.network.settle();
         });

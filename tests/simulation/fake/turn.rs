@@ -4,10 +4,12 @@ use ringswitch::limits;
 use ringswitch::ring::token::Kind;
 use ringswitch::ring::{BufferId, Chunks, Completion, How, Operation, Received, Region, Segment, Socket, Token};
 
-use super::Faults;
 use super::endpoint::{Incoming, Phase};
+use super::facts::BEHIND;
 use super::kernel::{Kernel, Pending, Posted, Work};
 use super::network::Network;
+use super::{Fact, Faults};
+use ringswitch::time::Span;
 
 /// Sockets that have their turn in an enter, if no more are waited for.
 const TURNS: u32 = 20;
@@ -59,6 +61,7 @@ impl Turn<'_> {
 
     fn begin_receive(&mut self, token: Token, socket: Socket, limit: u32) {
         self.network.open_endpoint(socket.0);
+        self.network.note(|| Fact::Armed { socket: socket.0 });
         let twice = self.kernel.pending.iter().any(|p| p.socket == socket && matches!(p.work, Work::Receive { .. }));
         assert!(!twice, "two receives at a time on {socket:?}");
         if self.kernel.buffers.place().is_none() {
@@ -87,6 +90,10 @@ impl Turn<'_> {
             return -libc::ENOTCONN;
         }
         endpoint.deaf |= how == How::Both;
+        self.network.note(|| match how {
+            How::Write => Fact::Finished { socket: socket.0 },
+            How::Both => Fact::Abandoned { socket: socket.0 },
+        });
         self.network.finish(socket.0);
         0
     }
@@ -94,8 +101,12 @@ impl Turn<'_> {
     fn cancel(&mut self, token: Token, target: Token) {
         let found = self.kernel.pending.iter().position(|pending| pending.token == target);
         let Some(pending) = found.and_then(|place| self.kernel.pending.remove(place)) else {
+            self.note_abandoned(target);
             return self.post(token, None, -libc::ENOENT);
         };
+        if matches!(pending.work, Work::Receive { .. }) {
+            self.network.note(|| Fact::Abandoned { socket: pending.socket.0 });
+        }
         let first = self.chance(|faults| faults.data_before_cancel) && pending.is_ready(self.network);
         let pending = if first && matches!(pending.work, Work::Receive { .. }) {
             self.receive(pending, 1)
@@ -111,6 +122,14 @@ impl Turn<'_> {
             _ => -libc::ECANCELED,
         };
         self.post_last(&pending, result);
+    }
+
+    /// The receive that is cancelled has ended, and its last completion is on its way.
+    fn note_abandoned(&mut self, target: Token) {
+        let posted = self.kernel.posted.iter().find(|posted| posted.completion.token == target);
+        if let (Kind::Receive, Some(Socket(socket))) = (target.kind(), posted.and_then(|posted| posted.socket)) {
+            self.network.note(|| Fact::Abandoned { socket });
+        }
     }
 
     /// Gives those that are ready their turn, the ones that have waited longest first.
@@ -179,7 +198,7 @@ impl Turn<'_> {
             }
             let socket = backlog.waiting.pop_front().expect("just looked");
             self.network.sockets_open += 1;
-            if self.chance(|faults| faults.ends_early) {
+            if self.is_full() || self.chance(|faults| faults.ends_early) {
                 self.post_last(&pending, socket);
                 return None;
             }
@@ -223,7 +242,7 @@ impl Turn<'_> {
         if let Some(left) = left {
             *left = left.saturating_sub(bytes);
         }
-        let done = *left == Some(0) || self.chance(|faults| faults.ends_early);
+        let done = *left == Some(0) || self.is_full() || self.chance(|faults| faults.ends_early);
         let region = self.fill(&pending, buffer, offset, bytes);
         if done {
             self.post_with(&pending, bytes as i32, false, Some(region));
@@ -256,6 +275,11 @@ impl Turn<'_> {
         }
         let gathered = gather(self.received, self.chunks, segments, *given, bytes);
         *given += bytes;
+        if self.network.facts.is_some() && bytes > 0 {
+            let rest = (total - *given).min(BEHIND);
+            let behind = gather(self.received, self.chunks, segments, *given, rest);
+            self.network.note(|| Fact::Given { socket: id, bytes: gathered.clone(), behind });
+        }
         self.network.give(id, &gathered);
         if *given < total && *wait {
             return Some(pending);
@@ -263,6 +287,12 @@ impl Turn<'_> {
         let result = if *given == 0 && total > 0 { -libc::EAGAIN } else { *given as i32 };
         self.post_last(&pending, result);
         None
+    }
+
+    /// The completion queue has no room behind the completion that is about to be posted.
+    fn is_full(&self) -> bool {
+        let room = usize::from(self.network.faults.completions);
+        room > 0 && self.kernel.posted.len() + 1 >= room
     }
 
     fn chance(&mut self, of: impl Fn(&Faults) -> u8) -> bool {
@@ -319,7 +349,23 @@ impl Turn<'_> {
             if let (Some(socket), false) = (posted.socket, posted.completion.more) {
                 self.kernel.end(socket);
             }
+            self.note(&posted);
             into.push(posted.completion);
+        }
+    }
+
+    fn note(&mut self, posted: &Posted) {
+        let Completion { token, result, region, .. } = posted.completion;
+        if let (Kind::Accept, 0..) = (token.kind(), result) {
+            return self.network.note(|| Fact::Opened { socket: result });
+        }
+        let Some(Socket(socket)) = posted.socket else { return };
+        if let (Kind::Connect, 0) = (token.kind(), result) {
+            self.network.note(|| Fact::Opened { socket });
+        }
+        if let Some(Region { buffer, offset, len, .. }) = region {
+            let bytes = self.received.bytes(buffer, offset, len).to_vec();
+            self.network.note(|| Fact::Received { socket, bytes });
         }
     }
 
@@ -334,6 +380,17 @@ impl Turn<'_> {
             let same = before.iter().filter(|candidate| together(candidate, &places[place])).nth(nth);
             *posted = *same.expect("as many as before");
         }
+    }
+}
+
+/// A socket was closed. What comes of its operations after that names a slot that may be another's by then: a late
+/// cancellation, as a rule.
+pub fn ghost(network: &mut Network, kernel: &mut Kernel, socket: Socket) {
+    let Some(token) = kernel.forget(socket).filter(|token| token.kind() != Kind::Accept) else { return };
+    if network.random.chance(network.faults.late) {
+        let due = network.now + Span(network.random.below(2_000_000));
+        let completion = Completion { token, result: -libc::ECANCELED, more: false, region: None };
+        kernel.posted.push(Posted { due, socket: None, completion, this_enter: false });
     }
 }
 

@@ -12,7 +12,22 @@ use ringswitch::time::{Instant, Span};
 
 use super::kernel::{Kernel, Wish};
 use super::network::{Conditions, Network};
-use super::{FakeRing, Faults, Peer, Random, Route, Server};
+use super::{Fact, FakeRing, Faults, Id, Peer, Random, Route, Server};
+
+/// One end of a connection, as a judge sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    pub local: SocketAddr,
+    pub remote: Option<SocketAddr>,
+    /// The other end.
+    pub peer: Option<Id>,
+    /// Bytes that a send could give now.
+    pub room: usize,
+    /// Bytes that have arrived and wait to be read.
+    pub unread: usize,
+    pub given: u64,
+    pub acknowledged: u64,
+}
 
 /// A handle to it; all handles are to the same world, in one thread.
 #[derive(Clone, Debug)]
@@ -102,6 +117,37 @@ impl World {
         });
     }
 
+    /// From now on what happens to sockets of rings is written down.
+    pub fn watch(&self) {
+        self.network(|network| network.facts = Some(Vec::new()));
+    }
+
+    /// What happened since the last time.
+    pub fn facts(&self) -> Vec<Fact> {
+        self.network(|network| network.facts.as_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    /// How a socket of a ring looks from outside of the switch.
+    pub fn view(&self, socket: Id) -> View {
+        self.network(|network| {
+            let endpoint = network.endpoint(socket);
+            View {
+                local: endpoint.local,
+                remote: endpoint.remote,
+                peer: endpoint.other,
+                room: endpoint.room(),
+                unread: endpoint.arrived.len(),
+                given: endpoint.given,
+                acknowledged: endpoint.acknowledged,
+            }
+        })
+    }
+
+    /// How many sockets of rings can be open at a time, from now on.
+    pub fn set_descriptors(&self, most: usize) {
+        self.network(|network| network.conditions.descriptors = most);
+    }
+
     pub fn now(&self) -> Instant {
         self.network(|network| network.now)
     }
@@ -150,6 +196,11 @@ impl World {
     /// Operations of a ring that are under way on a socket.
     pub fn in_flight(&self, shard: ShardId, socket: Socket) -> u32 {
         self.with(|state| state.kernels[shard.index()].in_flight(socket))
+    }
+
+    /// The thread of a ring's shard has ended.
+    pub fn retire(&self, shard: ShardId) {
+        self.with(|state| state.kernels[shard.index()].retired = true);
     }
 
     /// Descriptors that rings have open: at the end of a test, as many as at its start.

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use ringswitch::config::plan::{Plan, Side};
+use ringswitch::config::plan::Plan;
+use ringswitch::control::publisher::Publisher;
 use ringswitch::reason::{Closed, Drop, Malformed, Refusal};
 use ringswitch::ring::{Listener, Ring};
 use ringswitch::shard::Shard;
 use ringswitch::shard::thread::posts;
 use ringswitch::shared::counters::{Cold, Hot};
-use ringswitch::shared::inbox::Command;
 use ringswitch::shared::published::World;
 use ringswitch::shared::status::LineState;
 
@@ -25,6 +25,8 @@ struct Site<K: Kernel> {
     world: Arc<World>,
     plan: Arc<Plan>,
     shards: Vec<Shard<K::Ring>>,
+    /// Holds the listeners open.
+    _publisher: Publisher,
 }
 
 impl<K: Kernel> Site<K> {
@@ -35,19 +37,14 @@ impl<K: Kernel> Site<K> {
         let addresses: Vec<_> = listeners.iter().map(|listener| listener.local).collect();
         let ports: Vec<u16> = addresses.iter().map(|address| address.port()).collect();
         let plan = opening::plan(&text(&ports));
-        let world = opening::world(plan.clone());
-        for listener in listeners {
-            let line = plan.lines.iter().flatten().find(|line| line.side == Side::Listen(listener.local));
-            let line = line.expect("each port is a line's");
-            let listen = Command::Listen { line: line.id, listener: Arc::new(listener) };
-            world.inbox.commands[line.shard.index()].push(listen);
-        }
+        let publisher = opening::publisher(plan.clone(), listeners);
+        let world = publisher.world().clone();
         let rings = kernel.rings(shards, BUFFERS);
         let with_posts = rings.into_iter().zip(posts(usize::from(shards))).enumerate();
         let shard =
             |(at, (ring, post))| Shard::new(ringswitch::ids::ShardId(at as u16), ring, world.clone(), post, at as u64);
         let shards = with_posts.map(shard).collect();
-        let mut site = Self { kernel, world, plan, shards };
+        let mut site = Self { kernel, world, plan, shards, _publisher: publisher };
         site.turns(4);
         (site, addresses)
     }

@@ -111,6 +111,25 @@ fn a_line_enabled_while_it_drains_is_opened_again() {
 }
 
 #[test]
+fn a_line_enabled_while_it_still_drains_is_opened_once_it_has() {
+    let mut stage = Stage::new(CARDS);
+    let (nac, issuer) = (stage.connect(7001), stage.connect(7101));
+    let answer = asked(&mut stage, &nac, &issuer);
+    disable(&mut stage, "nac-1");
+    stage.pass_secs(1);
+    let line = stage.line_id("nac-1");
+    let shard = stage.plan.line(line).expect("a line of the plan").shard.index();
+    stage.command(shard, Command::Enable { line });
+    stage.pass_secs(1);
+    assert_eq!(stage.state("nac-1"), LineState::Draining, "its answer is due");
+    stage.send(&issuer, &answer);
+    stage.pass_secs(2);
+    assert_eq!(stage.state("nac-1"), LineState::Listening);
+    let _again = stage.connect(7001);
+    assert_eq!(stage.state("nac-1"), LineState::Up);
+}
+
+#[test]
 fn drain_within_ends_what_would_wait_longer() {
     let mut stage = Stage::new(
         &CARDS.replace("[[member]]\nid = \"nac\"", "[timers]\ndrain_within = \"5s\"\n[[member]]\nid = \"nac\""),

@@ -1,18 +1,16 @@
 //! `Shard<FakeRing>`: the shard's own code over a kernel, a network and a clock that come from a seed.
 
-mod ledger;
-mod member;
-mod opening;
-mod stage;
+pub mod opening;
+pub mod stage;
 mod texts;
-mod wire;
+pub mod wire;
 
 mod answers;
 mod both_rings;
 mod connecting;
 mod keys;
 mod queues;
-mod random;
+mod reloading;
 mod resend;
 mod seconds;
 mod silence;

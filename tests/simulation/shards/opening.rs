@@ -1,74 +1,71 @@
-//! From a configuration's text to what shards are started with. By hand and not by the control thread, because that
-//! begins to count numbers at random and a simulation must not.
+//! From a configuration's text to what shards are started with, by the same code as the control thread's, but for where
+//! numbers begin: that is chance, and a simulation must not have any of its own.
 
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ringswitch::config::plan::{Group, Plan, Ways};
-use ringswitch::config::{Host, Source, build, read};
+use ringswitch::config::plan::{Group, Plan};
+use ringswitch::config::{Built, Host, Source, build, read};
+use ringswitch::control::publisher::Publisher;
+use ringswitch::control::states::Beginnings;
 use ringswitch::ids::LineId;
-use ringswitch::shared::group_table::GroupTable;
-use ringswitch::shared::histogram::Histogram;
-use ringswitch::shared::key_table::KeyTable;
-use ringswitch::shared::published::{GroupShared, Keys, LineShared, Published, World};
-use ringswitch::shared::response_table::ResponseTable;
+use ringswitch::metrics::KnownLines;
+use ringswitch::ring::Listener;
 use ringswitch::time::Instant;
 
-/// The number that the first request gets.
-const FIRST_NUMBER: u16 = 0x0100;
+/// What the configuration's file is called in faults.
+pub const FILE: &str = "simulated.toml";
+
+thread_local! {
+    /// The number that the first request of a group gets.
+    static FIRST_NUMBER: Cell<u16> = const { Cell::new(0x0100) };
+}
+
+pub fn begin_numbers_at(number: u16) {
+    FIRST_NUMBER.set(number);
+}
+
+/// What new tables begin with, in place of chance.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed;
+
+impl Beginnings for Fixed {
+    fn first_number(&self, _: &Group, _: bool) -> u16 {
+        FIRST_NUMBER.get()
+    }
+
+    fn key_seed(&self) -> u64 {
+        5
+    }
+}
+
+/// The plan of a configuration, after the one that runs.
+///
+/// # Errors
+/// Every fault, in one text.
+pub fn built(text: &str, running: Option<&Built>, now: Instant) -> Result<Built, String> {
+    let source = Source { name: FILE.to_owned(), text: text.to_owned() };
+    let reading = read(&[source], &Host { name: "sw1".to_owned(), cpus: 1 }, running.map(|built| &*built.plan));
+    let Some(configuration) = &reading.configuration else {
+        return Err(format!("{:#?} in\n{text}", reading.faults));
+    };
+    build(configuration, running, now).map_err(|none| none.to_string())
+}
 
 pub fn plan(text: &str) -> Arc<Plan> {
-    let source = Source { name: "simulated.toml".to_owned(), text: text.to_owned() };
-    let reading = read(&[source], &Host { name: "sw1".to_owned(), cpus: 1 }, None);
-    let Some(configuration) = &reading.configuration else {
-        panic!("{:#?} in\n{text}", reading.faults);
+    built(text, None, Instant(0)).unwrap_or_else(|faults| panic!("{faults}")).plan
+}
+
+/// Publishes the first plan over listeners that are open already.
+pub fn publisher(plan: Arc<Plan>, listeners: Vec<Listener>) -> Publisher {
+    let open = RefCell::new(listeners);
+    let bind = |address: SocketAddr| -> io::Result<Listener> {
+        let place = open.borrow().iter().position(|listener| listener.local == address);
+        Ok(open.borrow_mut().remove(place.expect("each listening line has its listener")))
     };
-    build(configuration, None, Instant(0)).expect("numbers for all").plan
-}
-
-pub fn world(plan: Arc<Plan>) -> Arc<World> {
-    let shards = usize::from(plan.settings.shards);
-    let first = Published {
-        epoch: 1,
-        lines: plan.lines.iter().map(|line| line.as_ref().map(|_| Arc::<LineShared>::default())).collect(),
-        groups: plan.groups.iter().map(|group| group.as_ref().map(|group| Arc::new(shared(group, shards)))).collect(),
-        plan,
-    };
-    Arc::new(World::new(first, shards))
-}
-
-fn shared(group: &Group, shards: usize) -> GroupShared {
-    GroupShared {
-        table: Arc::new(GroupTable::new(group.lines.len(), shards)),
-        responses: responses(group),
-        keys: keys(group),
-        answer_seconds: (0..shards).map(|_| Histogram::default()).collect(),
-        resets: Arc::default(),
-    }
-}
-
-fn responses(group: &Group) -> Option<Arc<ResponseTable>> {
-    if !group.answers {
-        return None;
-    }
-    let (pending, rest) = (group.limits.pending, group.timers.answer_within);
-    let (digits, reserved) = match &group.ways {
-        Ways::Tpdu(ways) => (ways.digits, ways.reserved.as_slice()),
-        Ways::Iso8583(_) => (false, [].as_slice()),
-        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
-    };
-    let table = ResponseTable::new(pending, rest, digits, FIRST_NUMBER);
-    for nii in reserved {
-        assert!(table.reserve(*nii), "nobody waits yet");
-    }
-    if matches!(group.ways, Ways::Iso8583(_)) {
-        table.keep_tags();
-    }
-    Some(Arc::new(table))
-}
-
-fn keys(group: &Group) -> Option<Arc<Keys>> {
-    let keyed = group.answers && matches!(group.ways, Ways::Iso8583(_));
-    keyed.then(|| Arc::new(Keys { table: KeyTable::new(1 << 16), seed: 5 }))
+    Publisher::first(plan, &bind, FILE, &mut KnownLines::default(), Box::new(Fixed)).expect("all are open")
 }
 
 /// A line by its name.

@@ -198,3 +198,47 @@ fn after_a_pause_without_half_a_frame_the_clock_of_silence_goes_on() {
     stage.pass_secs(91);
     assert_eq!((channel.state(), stage.closed("channel-1", Closed::Silent)), (PeerState::Reset, 1));
 }
+
+/// Two institutions that send to each other, or to themselves.
+const STATIONS: &str = r#"
+[switch]
+shards = 1
+admin = "off"
+
+[limits]
+line_queue = "16KiB"
+
+[[member]]
+id = "bank"
+profile = "institution"
+allow = ["127.0.0.1"]
+header = "station"
+station = ["00010001"]
+line = [ { listen = "127.0.0.1:7501" } ]
+
+[[member]]
+id = "other"
+profile = "institution"
+allow = ["127.0.0.1"]
+header = "station"
+station = ["00010002"]
+line = [ { listen = "127.0.0.1:7502" } ]
+"#;
+
+#[test]
+fn a_station_that_feeds_itself_and_does_not_read_is_paused_and_keeps_nobody_busy() {
+    let conditions = Conditions { window: 2_000, send_buffer: 2_000, ..Conditions::default() };
+    let mut stage = Stage::with(STATIONS, 1, conditions);
+    let bank = stage.connect(7501);
+    bank.stop_reading();
+    let to_itself = format!("\x2e\x020546{0:<11}{0:<11}000\x00{1:0>14}{1:0>500}", "00010001", "").into_bytes();
+    // Turns without end at one instant are a failure of the stage.
+    stage.send(&bank, &digits(&to_itself).repeat(100));
+    stage.pass(MOMENT);
+    assert_eq!((stage.state("bank-1"), stage.dropped("bank-1", Drop::LineFull)), (LineState::Up, 0));
+    stage.pass_secs(2);
+    assert!(stage.dropped("bank-1", Drop::LineFull) > 0, "after pause_within what does not fit is dropped");
+    bank.resume_reading();
+    stage.pass_secs(1);
+    stage.assert_fates_add_up();
+}

@@ -399,3 +399,20 @@ fn in_flight(seed: u64, many: u16) {
     assert!(resent > 0);
     run.cards.stage.assert_fates_add_up();
 }
+
+#[test]
+fn an_answer_begun_in_time_goes_nowhere_else_once_it_is_late() {
+    // What the kernel was given of it stays there: it could end on that line, and on no other.
+    let mut cards = Cards::new(CARDS, Conditions { send_buffer: 500, ..NARROW });
+    cards.nac.stop_reading();
+    cards.answer(0..20);
+    cards.stage.pass_secs(50);
+    let sibling = cards.stage.connect(7002);
+    cards.nac.reset();
+    cards.stage.pass_secs(1);
+    assert_eq!(received(&sibling), [[0; 0]; 0]);
+    assert_eq!(cards.resent(), 0);
+    let late: u64 = ["issuer-1", "issuer-2"].map(|line| cards.stage.dropped(line, Drop::Late)).iter().sum();
+    assert_eq!(late, 20 - 2_500 / ANSWER_BYTES as u64, "all but what the kernel had wholly taken");
+    cards.stage.assert_fates_add_up();
+}

@@ -3,14 +3,21 @@
 //! A shard turns only when the kernel would end its wait: a wake-up that the code forgot is a shard that sleeps on.
 //! While it waits its bed says so, as it does while a thread waits in the kernel.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 
-use ringswitch::config::plan::{Plan, Side};
+use ringswitch::config::Built;
+use ringswitch::config::plan::Plan;
+use ringswitch::control::listeners::listening;
+use ringswitch::control::publisher::Publisher;
+use ringswitch::control::source::Fault;
 use ringswitch::ids::{LineId, ShardId};
+use ringswitch::metrics::KnownLines;
 use ringswitch::reason::{Closed, Drop};
-use ringswitch::ring::{Ring, Wait};
+use ringswitch::ring::{Listener, Ring, Socket};
 use ringswitch::shard::thread::posts;
 use ringswitch::shard::{Shard, Turn};
 use ringswitch::shared::counters::{Hot, LineCounters};
@@ -19,11 +26,16 @@ use ringswitch::shared::published::{LineShared, World};
 use ringswitch::shared::status::LineState;
 use ringswitch::time::{Instant, Span};
 
-use super::opening;
+use super::opening::{self, FILE};
 use crate::fake::{self, Conditions, FakeRing, Peer};
 
 /// Turns at one instant after which a shard is said to be busy with nothing.
 const TURNS_AT_ONCE_MAX: u64 = 20_000;
+
+/// Looks at everything after every step: a turn of a shard, a moment that passed.
+pub trait Witness {
+    fn look(&mut self);
+}
 
 pub struct Stage {
     pub kernel: fake::World,
@@ -34,6 +46,12 @@ pub struct Stage {
     pub turns: u64,
     /// Every change of a line's state, as the log would show it.
     pub events: Vec<Event>,
+    publisher: Publisher,
+    built: Built,
+    known: KnownLines,
+    /// Listening sockets, and who of the switch still holds them.
+    ears: Vec<(Socket, Weak<Listener>)>,
+    witness: Option<Rc<RefCell<dyn Witness>>>,
 }
 
 pub fn address(port: u16) -> SocketAddr {
@@ -59,22 +77,83 @@ impl Stage {
 
     /// The same with rings of the caller's making.
     pub fn over(text: &str, seed: u64, kernel: fake::World, mut ring: impl FnMut(&fake::World) -> FakeRing) -> Self {
-        let plan = opening::plan(text);
-        let world = opening::world(plan.clone());
+        let built = opening::built(text, None, kernel.now()).unwrap_or_else(|faults| panic!("{faults}"));
+        let (plan, mut known) = (built.plan.clone(), KnownLines::default());
+        let bind = |address| kernel.bind(address);
+        let publisher = Publisher::first(plan.clone(), &bind, FILE, &mut known, Box::new(opening::Fixed));
+        let publisher = publisher.expect("free addresses");
+        let world = publisher.world().clone();
         let posts = posts(usize::from(plan.settings.shards));
         let shards: Vec<_> = posts
             .into_iter()
             .enumerate()
             .map(|(at, post)| Shard::new(ShardId(at as u16), ring(&kernel), world.clone(), post, seed + at as u64))
             .collect();
-        for line in plan.lines.iter().flatten() {
-            if let Side::Listen(address) = line.side {
-                let listener = Arc::new(kernel.bind(address).expect("a free address"));
-                world.inbox.commands[line.shard.index()].push(Command::Listen { line: line.id, listener });
+        let stopped = vec![false; shards.len()];
+        let (turns, events, ears, witness) = (0, Vec::new(), Vec::new(), None);
+        let mut stage =
+            Self { kernel, world, plan, shards, stopped, turns, events, publisher, built, known, ears, witness };
+        stage.note_ears();
+        stage
+    }
+
+    /// From now on `witness` looks after every step.
+    pub fn watched_by(&mut self, witness: Rc<RefCell<dyn Witness>>) {
+        self.witness = Some(witness);
+    }
+
+    fn look(&self) {
+        if let Some(witness) = &self.witness {
+            witness.borrow_mut().look();
+        }
+    }
+
+    /// Takes another configuration, as the control thread does; the shards apply it when they turn.
+    ///
+    /// # Errors
+    /// Why it is refused; then nothing has changed.
+    pub fn reload(&mut self, text: &str) -> Result<(), String> {
+        let built = opening::built(text, Some(&self.built), self.now())?;
+        let refused = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        Publisher::possible(&self.plan, &built.plan, FILE).map_err(refused)?;
+        let (kernel, bound) = (self.kernel.clone(), RefCell::new(Vec::new()));
+        let bind = |address| {
+            let listener = kernel.bind(address)?;
+            bound.borrow_mut().push(listener.socket);
+            Ok(listener)
+        };
+        let staged = self.publisher.stage(built.plan.clone(), &bind, FILE, &mut self.known);
+        if staged.is_err() {
+            // What was bound for the plan is let go of, which closes it.
+            bound.take().into_iter().for_each(|socket| self.kernel.unlisten(socket));
+        }
+        self.publisher.publish(staged.map_err(refused)?);
+        self.plan = built.plan.clone();
+        self.built = built;
+        self.note_ears();
+        self.shards.iter().for_each(|shard| shard.ring().waker().wake());
+        Ok(())
+    }
+
+    fn note_ears(&mut self) {
+        for (_, address) in listening(&self.plan) {
+            let listener = self.publisher.listeners().get(address).expect("every listener of the plan is open");
+            if self.ears.iter().all(|(socket, _)| *socket != listener.socket) {
+                self.ears.push((listener.socket, Arc::downgrade(listener)));
             }
         }
-        let stopped = vec![false; shards.len()];
-        Self { kernel, world, plan, shards, stopped, turns: 0, events: Vec::new() }
+    }
+
+    /// Closes the listening sockets that nobody holds any more, as dropping a descriptor does.
+    fn close_ears(&mut self) {
+        let Self { kernel, ears, .. } = self;
+        ears.retain(|(socket, held)| {
+            let open = held.strong_count() > 0;
+            if !open {
+                kernel.unlisten(*socket);
+            }
+            open
+        });
     }
 
     pub fn now(&self) -> Instant {
@@ -91,15 +170,15 @@ impl Stage {
         self.world.beds[at].sleeper.get_up();
         self.stopped[at] = self.shards[at].turn() == Turn::Stopped;
         if self.stopped[at] {
-            // Its thread has ended: nobody waits in its ring.
-            self.shards[at].ring_mut().enter(Wait::No, &mut Vec::new());
+            self.kernel.retire(ShardId(at as u16));
         }
-        if self.kernel.wish(ShardId(at as u16)).is_some() {
+        if !self.stopped[at] && self.kernel.wish(ShardId(at as u16)).is_some() {
             self.world.beds[at].sleeper.lie_down();
         }
         while let Some(event) = self.world.inbox.events.pop() {
             self.events.push(event);
         }
+        self.look();
     }
 
     /// Turns until every shard waits, without a moment passing. Who goes first is chance.
@@ -108,6 +187,8 @@ impl Stage {
         loop {
             let mut due: Vec<usize> = (0..self.shards.len()).filter(|at| self.is_due(*at)).collect();
             if due.is_empty() {
+                self.publisher.tidy();
+                self.close_ears();
                 return self.assert_nobody_oversleeps();
             }
             if due.len() > 1 {
@@ -115,7 +196,12 @@ impl Stage {
                 due.rotate_left(first);
             }
             due.into_iter().for_each(|at| self.turn(at));
-            assert!(self.turns - before < TURNS_AT_ONCE_MAX, "a shard turns and turns at {:?}", self.now());
+            assert!(
+                self.turns - before < TURNS_AT_ONCE_MAX,
+                "a shard turns and turns at {:?}{}",
+                self.now(),
+                self.awake()
+            );
         }
     }
 
@@ -131,6 +217,21 @@ impl Stage {
         !due.is_empty()
     }
 
+    /// What keeps the shards awake.
+    fn awake(&self) -> String {
+        let of = |(at, shard): (usize, &Shard<FakeRing>)| {
+            let (id, bed) = (ShardId(at as u16), &self.world.beds[at]);
+            format!(
+                "; {at}: due {}, waits {:?}, mail {}, nudged {}",
+                self.is_due(at),
+                self.kernel.wish(id),
+                shard.has_mail(),
+                bed.is_nudged()
+            )
+        };
+        self.shards.iter().enumerate().map(of).collect()
+    }
+
     /// Its sign of life each second would hide a wake-up that was forgotten.
     fn assert_nobody_oversleeps(&self) {
         for (at, shard) in self.shards.iter().enumerate().filter(|(at, _)| !self.stopped[*at]) {
@@ -144,9 +245,11 @@ impl Stage {
     pub fn run_until(&mut self, until: Instant) {
         self.settle();
         while self.kernel.jump(until) {
+            self.look();
             self.settle();
         }
         self.settle();
+        self.look();
     }
 
     pub fn pass(&mut self, span: Span) {
@@ -246,4 +349,14 @@ pub fn fates(counters: &LineCounters) -> u64 {
 pub fn drops(counters: &LineCounters) -> Vec<(Drop, u64)> {
     let of = |reason: &Drop| (*reason, counters.dropped(*reason));
     Drop::ALL.iter().map(of).filter(|(_, count)| *count > 0).collect()
+}
+
+impl std::ops::Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var("LOOK").is_ok() {
+            for shard in &self.shards {
+                println!("SWITCH {:#?}", shard.switch());
+            }
+        }
+    }
 }

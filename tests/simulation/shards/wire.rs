@@ -38,6 +38,19 @@ pub fn keyed(message_type: &str, id: u64) -> Vec<u8> {
     front
 }
 
+/// Bytes of [`traced`].
+pub const TRACED_BYTES: usize = 2 + 8 + 3 + 8;
+
+/// The front of a terminal's message: type, bitmap, and fields 11 and 41 with digits of `id`.
+pub fn traced(message_type: u16, id: u64) -> Vec<u8> {
+    let mut front = message_type.to_be_bytes().to_vec();
+    front.extend((1u64 << (64 - 11) | 1 << (64 - 41)).to_be_bytes());
+    let digits = |at: u32| (id / 10u64.pow(at) % 10) as u8;
+    front.extend([4, 2, 0].map(|at| digits(at + 1) << 4 | digits(at)));
+    front.extend(format!("{:08}", id % 4).bytes());
+    front
+}
+
 /// How a member's lengths are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Lengths {
@@ -53,15 +66,20 @@ impl Lengths {
         }
     }
 
-    /// Takes the first whole frame out of `bytes`.
-    pub fn take(self, bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
-        let (head, length) = match self {
+    /// Bytes of the length at the front of `bytes`, and what it says, once it is there.
+    pub fn length(self, bytes: &[u8]) -> Option<(usize, usize)> {
+        Some(match self {
             Self::Binary => (2, usize::from(u16::from_be_bytes(*bytes.first_chunk()?))),
             Self::Digits => {
                 let head: &[u8; 4] = bytes.first_chunk()?;
                 (4, std::str::from_utf8(head).expect("digits").parse().expect("digits"))
             }
-        };
+        })
+    }
+
+    /// Takes the first whole frame out of `bytes`.
+    pub fn take(self, bytes: &mut Vec<u8>) -> Option<Vec<u8>> {
+        let (head, length) = self.length(bytes)?;
         if bytes.len() < head + length {
             return None;
         }

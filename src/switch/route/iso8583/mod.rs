@@ -42,7 +42,7 @@ impl Switch {
 
     /// The group that requests go to.
     fn first_live(&self, to: &[GroupId]) -> Result<GroupId, Drop> {
-        let live = to.iter().copied().find(|to| self.group(*to).shared.table.is_live());
+        let live = to.iter().copied().find(|to| self.is_live(*to));
         live.ok_or(if to.is_empty() { Drop::NoRoute } else { Drop::NoLine })
     }
 }

@@ -48,7 +48,7 @@ impl Switch {
     #[inline]
     fn destination(&self, ways: &TpduWays, nii: u16) -> Option<Result<GroupId, Drop>> {
         let route = ways.route(nii)?;
-        let live = route.to.iter().copied().find(|to| self.group(*to).shared.table.is_live());
+        let live = route.to.iter().copied().find(|to| self.is_live(*to));
         Some(live.ok_or(Drop::NoLine))
     }
 }
