@@ -105,11 +105,19 @@ impl Books {
         self.shared.shards.iter().map(|shard| shard.memory.load(Relaxed)).max().unwrap_or(0)
     }
 
-    /// What the switch says it dropped, by line.
+    /// What the switch says it dropped and still has queued, by line.
     pub fn dropped(&self) -> String {
         let of = |account: &Account| {
-            let dropped = drops(&account.line.as_ref()?.counters);
-            (!dropped.is_empty()).then(|| format!("  {} dropped {dropped:?}\n", account.name))
+            let line = account.line.as_ref()?;
+            let (dropped, queued) = (drops(&line.counters), line.status.queued_bytes());
+            let told = !dropped.is_empty() || queued > 0;
+            let (received, forwarded) = (account.counted_received(), account.counted_forwarded());
+            told.then(|| {
+                format!(
+                    "  {}: {received} received, {forwarded} forwarded, dropped {dropped:?}, {queued} bytes queued\n",
+                    account.name
+                )
+            })
         };
         self.accounts.iter().filter_map(of).collect()
     }
