@@ -46,39 +46,53 @@ fn seed() -> u64 {
 
 /// Binds as [`sockets::listen`], with patience for ports that are in use: a switch that was killed
 /// leaves its sockets to the kernel's worker that takes its rings apart, and that takes a moment.
-/// All ports together are waited for no longer than [`PORTS_WITHIN`].
+/// All ports together have the patience of one.
 fn patient_bind() -> impl Fn(SocketAddr) -> io::Result<Listener> {
-    let pauses = Mutex::new(PORTS_WITHIN.as_millis() / PORTS_LOOK.as_millis());
+    let patience = Mutex::new(Patience::default());
     move |address| {
+        let in_use = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+        patience.lock().take(in_use, || sockets::listen(address, sockets::BACKLOG))
+    }
+}
+
+/// What the last run kept. A switch that was killed may hold the folder for a moment longer.
+fn keeper_of(state: &Path) -> Result<Arc<Keeper>, String> {
+    let in_use = |error: &Unusable| matches!(error, Unusable::InUse { .. });
+    Patience::default()
+        .take(in_use, || Folder::take(state))
+        .and_then(Keeper::open)
+        .map(Arc::new)
+        .map_err(|unusable| unusable.to_string())
+}
+
+const FREE_WITHIN: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// With what the process before may hold for a moment longer: [`FREE_WITHIN`], all waits together.
+struct Patience {
+    pauses: u128,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { pauses: FREE_WITHIN.as_millis() / LOOK_EVERY.as_millis() }
+    }
+}
+
+impl Patience {
+    /// Takes it, again and again as long as it is in use and patience lasts.
+    fn take<T, E>(&mut self, in_use: impl Fn(&E) -> bool, mut take: impl FnMut() -> Result<T, E>) -> Result<T, E> {
         loop {
-            match sockets::listen(address, sockets::BACKLOG) {
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse && *pauses.lock() > 0 => {
-                    *pauses.lock() -= 1;
-                    thread::sleep(PORTS_LOOK);
+            match take() {
+                Err(error) if in_use(&error) && self.pauses > 0 => {
+                    self.pauses -= 1;
+                    thread::sleep(LOOK_EVERY);
                 }
                 settled => return settled,
             }
         }
     }
 }
-
-/// What the last run kept. A switch that was killed may hold the folder for a moment longer.
-fn keeper_of(state: &Path) -> Result<Arc<Keeper>, String> {
-    let mut pauses = PORTS_WITHIN.as_millis() / PORTS_LOOK.as_millis();
-    let folder = loop {
-        match Folder::take(state) {
-            Err(Unusable::InUse { .. }) if pauses > 0 => {
-                pauses -= 1;
-                thread::sleep(PORTS_LOOK);
-            }
-            settled => break settled,
-        }
-    };
-    folder.and_then(Keeper::open).map(Arc::new).map_err(|unusable| unusable.to_string())
-}
-
-const PORTS_WITHIN: Duration = Duration::from_secs(2);
-const PORTS_LOOK: Duration = Duration::from_millis(20);
 
 /// `ringswitch run`: the switch in the foreground.
 pub fn run(config: &Path) -> ExitCode {

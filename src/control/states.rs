@@ -77,11 +77,7 @@ pub fn published(
 pub fn fixed(old: &Plan, new: &Plan) -> Vec<String> {
     let changes = |group: &Group| {
         let before = old.group(group.id).filter(|before| before.answers && same_group(before, group))?;
-        let digits_before = match &before.ways {
-            Ways::Tpdu(before) => before.digits,
-            Ways::Iso8583(_) => false,
-            Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
-        };
+        let digits_before = are_digits(&before.ways)?;
         let Ways::Tpdu(after) = &group.ways else { return None };
         (digits_before != after.digits)
             .then(|| format!("tpdu_digits of {}: a change needs a restart", group.member_name))
@@ -141,11 +137,7 @@ fn group_state(
 
 /// The numbers of a group that answers under a header whose answers are matched by number or key.
 fn new_responses(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<ResponseTable>> {
-    let digits = match &group.ways {
-        Ways::Tpdu(ways) => ways.digits,
-        Ways::Iso8583(_) => false,
-        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => return None,
-    };
+    let digits = are_digits(&group.ways)?;
     if !group.answers {
         return None;
     }
@@ -155,6 +147,15 @@ fn new_responses(group: &Group, beginnings: &dyn Beginnings) -> Option<Arc<Respo
         responses.keep_tags();
     }
     Some(Arc::new(responses))
+}
+
+/// Whether the numbers of a group are digits; `None` if it has none.
+const fn are_digits(ways: &Ways) -> Option<bool> {
+    match ways {
+        Ways::Tpdu(ways) => Some(ways.digits),
+        Ways::Iso8583(_) => Some(false),
+        Ways::Nowhere | Ways::Pair { .. } | Ways::Station(_) => None,
+    }
 }
 
 /// Whether answers must fit more than a number.

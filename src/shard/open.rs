@@ -105,7 +105,7 @@ impl<R: Ring> Shard<R> {
     /// As many as a turn has time for; who is left waits for the next turn, and loses nothing: what he has sent lies in
     /// his socket. So in a storm of newcomers frames wait for a few of them, not for all.
     pub(super) fn admit_newcomers(&mut self) {
-        for _ in 0..self.accepted.len().min(limits::NEWCOMERS_PER_TURN) {
+        for _ in 0..limits::NEWCOMERS_PER_TURN {
             let Some((slot, generation, socket)) = self.accepted.pop_front() else { break };
             let current = self.wires[slot as usize].accept_generation == generation;
             match self.ring.remote(socket) {

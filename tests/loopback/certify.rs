@@ -64,15 +64,21 @@ fn file(switch: &Switch) -> String {
     switch.config_file().display().to_string()
 }
 
-#[test]
-fn the_switch_passes_towards_a_channel() {
-    let channel = Member::plain("channel").listen().listen();
+/// A switch between that channel and a merchant, whose two lines are up.
+fn before_a_shop(channel: &Member) -> (Switch, Played) {
     let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
-    let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
-    let _shop = Played::start("shop", &file(&switch));
+    let switch = timed(World::new(2).member(channel).member(&shop).route("channel", "shop")).start();
+    let played = Played::start("shop", &file(&switch));
     for number in 1..=2 {
         switch.wait_line_state(&shop.line(number), "up");
     }
+    (switch, played)
+}
+
+#[test]
+fn the_switch_passes_towards_a_channel() {
+    let channel = Member::plain("channel").listen().listen();
+    let (switch, _shop) = before_a_shop(&channel);
     let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
     let clauses = [
         "MC6-4.1.2c/connect",
@@ -115,12 +121,7 @@ fn who_is_not_let_in_passes_nothing() {
 fn lines_that_fall_with_their_group_do_not_confuse_it() {
     let channel = Member::plain("channel").key(r#"on_line_loss = "reset_group""#).listen().listen();
     let channel = channel.listen_with(r#"timers = { silent_after = "9s" }"#);
-    let shop = Member::new("shop", "merchant").connect_with(ports::free(), "").connect_with(ports::free(), "");
-    let switch = timed(World::new(2).member(&channel).member(&shop).route("channel", "shop")).start();
-    let _shop = Played::start("shop", &file(&switch));
-    for number in 1..=2 {
-        switch.wait_line_state(&shop.line(number), "up");
-    }
+    let (switch, _shop) = before_a_shop(&channel);
     let ended = certify(&["channel", "--as", "member", "--json", "-c", &file(&switch)]);
     let clauses = [
         "MC6-5.2b/cut",

@@ -5,44 +5,27 @@ use ringswitch::shared::status::LineState;
 use ringswitch::time::Span;
 
 use super::stage::{Stage, address};
+use super::texts::CARDS;
 use super::wire::{Lengths, binary, tpdu};
 use crate::fake::{Conditions, Peer};
 
 const MANY: u16 = 300;
 const FIRST_PORT: u16 = 8001;
 
-/// A terminal and its issuer, and a member of many lines, each made by `line` of its port.
+/// Terminals and their issuer on one shard, and a member of many lines, each made by `line` of its port.
 fn crowd(line: impl Fn(u16) -> String) -> String {
     let lines: Vec<String> = (FIRST_PORT..FIRST_PORT + MANY).map(line).collect();
-    let many = format!("line = [ {} ]", lines.join(", "));
+    let cards = CARDS.replace("shards = 2", "shards = 1").replace("from = [\"nac\"]", "from = [\"nac\", \"many\"]");
     format!(
-        r#"
-[switch]
-shards = 1
-admin = "off"
-[[member]]
-id = "nac"
-profile = "terminal"
-allow = ["127.0.0.1"]
-header = "tpdu"
-line = [ {{ listen = "127.0.0.1:7001" }} ]
-[[member]]
-id = "issuer"
-profile = "institution"
-allow = ["127.0.0.1"]
-header = "tpdu"
-line = [ {{ listen = "127.0.0.1:7101" }} ]
+        r#"{cards}
 [[member]]
 id = "many"
 profile = "terminal"
 allow = ["127.0.0.1"]
 header = "tpdu"
-{many}
-[[route]]
-from = ["nac", "many"]
-to = ["issuer"]
-match = {{ nii = ["0003"] }}
-"#
+line = [ {} ]
+"#,
+        lines.join(", ")
     )
 }
 
