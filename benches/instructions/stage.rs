@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ringswitch::config::plan::{Plan, Side};
 use ringswitch::ids::ShardId;
+use ringswitch::limits;
 use ringswitch::ring::{Listener, Socket};
 use ringswitch::shard::thread::posts;
 use ringswitch::shard::{Shard, Turn};
@@ -47,7 +48,8 @@ impl Stage {
             let end = stage.line(&line.name);
             stage.ring(end.shard).connects(listener(line.id.0), end.socket);
         }
-        (0..3).for_each(|_| stage.turn_all());
+        // A shard lets in a few newcomers a turn.
+        (0..3 + plan.lines.len() / limits::NEWCOMERS_PER_TURN).for_each(|_| stage.turn_all());
         stage
     }
 
