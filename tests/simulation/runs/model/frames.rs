@@ -162,13 +162,16 @@ impl Model {
             }
             self.judge_pending(id, key.0, &what);
         }
+        if let Kind::Answer { request } = self.messages[&id].kind {
+            self.excuse_other_answers(request, id);
+        }
         let begun = Begun { wire: socket, at: now, end: None };
         let message = self.messages.get_mut(&id).expect("just looked");
         message.begun.push(begun);
         if message.done {
             // It need not have gone again, and may get lost on the way.
             message.done = false;
-            message.excused.get_or_insert("it was given before");
+            message.excuse("it was given before");
             self.waits_again(id);
         }
     }
@@ -202,11 +205,15 @@ impl Model {
         let (member, line) = self.wires[&socket].key;
         let cast = self.cast();
         let lines = &cast.members[member].lines;
+        // What came to be while the process stood still, the switch learns in the turns behind it, as it does any
+        // clock that ran out: a frame of the first of them goes as if nothing had come to be.
+        let known =
+            if whole_at < self.frozen_until + DEADLINE_SLACK { whole_at.min(self.frozen_from) } else { whole_at };
         let trunk = |(of, wire): (&Socket, &super::wires::Wire)| {
             wire.key.0 == member
                 && !lines[wire.key.1].backup
                 && lines[wire.key.1].flow.sends()
-                && self.is_solid_since(*of, whole_at.saturating_sub(100 * MILLI))
+                && self.is_solid_since(*of, known.saturating_sub(100 * MILLI))
         };
         // A line that drains still gets the answers due to it.
         let drains = self.wires[&socket].told.is_some();
@@ -390,7 +397,7 @@ impl Model {
         if let Some(Current::Message(id)) = self.wires[&socket].current {
             let message = self.messages.get_mut(&id).expect("it was known when it began");
             if !matches!(message.kind, Kind::Answer { .. }) {
-                message.excused.get_or_insert("it was begun on a line that broke");
+                message.excuse("it was begun on a line that broke");
             }
         }
     }
