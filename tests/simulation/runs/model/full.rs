@@ -1,5 +1,6 @@
 //! Members whose lines are full: what waits for them may be dropped after `pause_within`.
 
+use super::health::SETTLED;
 use super::wires::Wire;
 use super::{Kind, MILLI, Model};
 use crate::fake::Id as Socket;
@@ -31,9 +32,10 @@ impl Model {
         let lines = &self.cast().members[member].lines;
         let carrying = |backup: bool| {
             let sends = move |wire: &Wire| lines[wire.key.1].flow.sends() && lines[wire.key.1].backup == backup;
-            let of = self.wires.iter().filter(move |(socket, wire)| {
-                wire.key.0 == member && sends(wire) && self.is_solid_since(**socket, self.now())
-            });
+            let of = self
+                .wires
+                .iter()
+                .filter(move |(_, wire)| wire.key.0 == member && sends(wire) && self.is_solid_for_the_switch(wire));
             of.collect::<Vec<_>>()
         };
         let trunk = carrying(false);
@@ -41,6 +43,13 @@ impl Model {
         let under_way =
             |(socket, wire): &(&Socket, &Wire)| wire.current.is_some() || self.kernel.view(**socket).room == 0;
         !tier.is_empty() && tier.iter().all(under_way)
+    }
+
+    /// A peer that is half open carries for as long as the switch has not found out.
+    fn is_solid_for_the_switch(&self, wire: &Wire) -> bool {
+        let used_from = wire.up_at.map_or(u64::MAX, |up_at| up_at + SETTLED + self.steady());
+        let leaving = wire.told.is_some() || wire.finished || self.health.disabled.contains(&wire.key);
+        wire.is_open() && used_from <= self.now() && !leaving
     }
 
     fn excuse_what_does_not_fit(&mut self, member: usize) {

@@ -7,6 +7,7 @@
 //! touched without a reason; one fate for each frame; memory within its limit.
 
 mod again;
+mod begun;
 mod books;
 mod doings;
 mod frames;
