@@ -151,9 +151,20 @@ impl Model {
         let member = self.wires[&socket].key.0;
         let last = self.order.insert((by, socket), id);
         let stayed = self.health.members[member].changed_at + 60 * MILLI + self.steady() < whole_at;
-        if let Some(last) = last.filter(|last| *last > id && stayed) {
+        if let Some(last) = last.filter(|last| *last > id && stayed && !self.is_rerouted(id, socket)) {
             self.fault(format!("{what}: behind {last}, which came later"));
         }
+    }
+
+    /// An answer is offered to the line of its request first: where that one is there and leaves (it drains, or its peer
+    /// has finished), maybe on another shard, the answer comes from there, and later than those that need not ask.
+    fn is_rerouted(&self, id: Id, socket: Socket) -> bool {
+        let Kind::Answer { request } = self.messages[&id].kind else { return false };
+        let asked_on = self.messages[&request].from;
+        let leaves = |(of, wire): (&Socket, &super::wires::Wire)| {
+            wire.key == asked_on && wire.is_open() && !self.is_solid_since(*of, self.now())
+        };
+        asked_on != self.wires[&socket].key && self.wires.iter().any(leaves)
     }
 
     /// A number means one request at a time.
