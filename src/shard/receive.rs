@@ -309,7 +309,7 @@ impl<R: Ring> Shard<R> {
             let on = pause.on;
             // It may have gone with a reload while the line drains.
             if let Some(group) = self.switch.groups.get_mut(on.index()).and_then(Option::as_mut) {
-                group.dropping = true;
+                group.drop_what_does_not_fit();
             }
             self.nudged = true;
         }

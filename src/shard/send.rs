@@ -231,9 +231,7 @@ impl<R: Ring> Shard<R> {
             line.full = false;
             tell = true;
             let (group, position) = (line.plan.group, line.plan.position);
-            let view = self.switch.group_mut(group);
-            view.dropping = false;
-            view.shared.table.clear_full(position);
+            self.switch.group(group).shared.table.clear_full(position);
         }
         tell |= self.switch.tell_answer_bytes(slot);
         if tell {

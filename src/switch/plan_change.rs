@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::Switch;
 use super::group::Group;
 use super::line::Line;
+use super::line::backoff::Backoff;
 use super::line::phase::{After, Phase};
 use super::step::Place;
 use crate::config::plan;
 use crate::frame::{Framing, Prefix};
+use crate::ids::LineId;
 use crate::shared::published::{GroupShared, Published};
 
 /// What a new plan asks for on one line of this shard.
@@ -57,9 +59,11 @@ impl Switch {
         for slot in 0..self.lines.len() as u32 {
             self.change_line(slot, &old, &next, &mut changes);
         }
+        // By the slots and not by the places: those of the plan before do not name a line that was closed and gone by
+        // then, and is opened in its old slot now.
+        let known: BTreeSet<LineId> = self.lines.iter().map(|line| line.plan.id).collect();
         for line in next.plan.lines.iter().flatten() {
-            let known = matches!(self.place(line.id), Place::Here(_));
-            if line.shard == self.shard && !known {
+            if line.shard == self.shard && !known.contains(&line.id) {
                 changes.push(LineChange::Open(self.add_line(Arc::clone(line), &next)));
             }
         }
@@ -85,7 +89,11 @@ impl Switch {
         };
         let same_header = headers_alike(&old.plan, &line.plan, &next.plan, planned);
         if line.phase == Phase::Closed {
+            // The number may be another line's now: what this slot was known and counted by went with the line before.
             line.plan = Arc::clone(planned);
+            line.shared = Arc::clone(next.line(planned.id).expect("a planned line has shared state"));
+            line.backoff = Backoff::new(planned.timers.reconnect_first, planned.timers.reconnect_longest);
+            line.owns_status = true;
             changes.push(LineChange::Open(slot));
         } else if line.is_going() && !self.stopping || !line.plan.carries_on_as(planned) || !same_header {
             // One that is going was removed by the plan before, and came back while it drained.

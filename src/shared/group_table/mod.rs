@@ -42,6 +42,7 @@ struct Counts {
     trunk: AtomicU32,
     backup: AtomicU32,
     receiving: AtomicU32,
+    room_changes: AtomicU32,
 }
 
 /// Which bit set.
@@ -105,6 +106,7 @@ impl GroupTable {
         // Far ahead, so that no change made to this table meanwhile leads to the same number.
         // Relaxed: nobody else has the new table yet.
         larger.counts.version.store(self.version().wrapping_add(1 << 16), Ordering::Relaxed);
+        larger.counts.room_changes.store(self.room_changes().wrapping_add(1 << 16), Ordering::Relaxed);
         larger
     }
 
@@ -183,12 +185,25 @@ impl GroupTable {
 
     /// The line takes no more. Called by its owner.
     pub fn set_full(&self, position: u16) {
+        self.room_changed();
         self.full.set(position);
     }
 
     /// The line takes frames again. Called by its owner, which then calls [`Self::take_waiting`].
     pub fn clear_full(&self, position: u16) {
+        self.room_changed();
         self.full.clear(position);
+    }
+
+    /// Stays the same for as long as no line became full, took frames again, joined or left: a group that was full
+    /// then has been so ever since, for every shard.
+    pub fn room_changes(&self) -> u32 {
+        // Relaxed: nothing else is read by it. Who sees an older number goes on with what it did for a full group.
+        self.counts.room_changes.load(Ordering::Relaxed)
+    }
+
+    fn room_changed(&self) {
+        self.counts.room_changes.fetch_add(1, Ordering::Relaxed); // Relaxed: as in `room_changes`
     }
 
     /// Registers a shard that has something for the group and found no way (full, or no line).
@@ -251,6 +266,7 @@ impl GroupTable {
     /// The last step of a change of membership.
     fn changed<const N: usize>(&self, changes: [bool; N]) {
         if changes.contains(&true) {
+            self.room_changed();
             // Release, partner: the Acquire in `version`; the bits and counts changed before it.
             self.counts.version.fetch_add(1, Ordering::Release);
         }

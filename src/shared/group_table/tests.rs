@@ -67,6 +67,27 @@ fn waiting_shards_are_taken_once() {
 }
 
 #[test]
+fn what_room_there_is_changes_with_every_line_that_fills_empties_joins_or_leaves() {
+    let table = GroupTable::new(2, 1);
+    let mut seen = vec![table.room_changes()];
+    let changes: [fn(&GroupTable); 4] = [
+        |table| table.join(0, Tier::Trunk, true, true),
+        |table| table.set_full(0),
+        |table| table.clear_full(0),
+        |table| table.leave(0),
+    ];
+    for change in changes {
+        change(&table);
+        assert!(!seen.contains(&table.room_changes()), "after {seen:?}");
+        seen.push(table.room_changes());
+    }
+    table.leave(0);
+    table.set_used(0);
+    assert_eq!(seen.last(), Some(&table.room_changes()), "nothing of it is room");
+    assert!(!seen.contains(&table.grown(9).room_changes()));
+}
+
+#[test]
 fn a_grown_table_has_the_same_lines_and_another_version() {
     let table = GroupTable::new(60, 3);
     table.join(59, Tier::Trunk, true, true);

@@ -33,8 +33,9 @@ pub struct Group {
     pub hand: Claimer,
     /// Makes the keys of requests to the group.
     pub maker: KeyMaker,
-    /// What does not fit is dropped: a feeder was paused for `pause_within` and nothing moved.
-    pub dropping: bool,
+    /// What does not fit is dropped: a feeder was paused for `pause_within`, and the group was full. Over with the
+    /// next change of the room there is, on whichever shard: then a feeder waits anew.
+    dropping_since: Option<u32>,
     /// Answers that wait for a line.
     pub held: VecDeque<Held>,
     /// When this shard's `used` bits are cleared next.
@@ -76,7 +77,7 @@ impl Group {
             rotation: 0,
             hand: Claimer::default(),
             maker,
-            dropping: false,
+            dropping_since: None,
             held: VecDeque::new(),
             used_until: Instant(0),
         }
@@ -106,6 +107,16 @@ impl Group {
                 self.shared.table.clear_used(at, mask);
             }
         }
+    }
+
+    /// A feeder has waited long enough: what does not fit is dropped until there is room again.
+    pub fn drop_what_does_not_fit(&mut self) {
+        self.dropping_since = Some(self.shared.table.room_changes());
+    }
+
+    /// Asked when the group is full: since [`Self::drop_what_does_not_fit`] it has always been.
+    pub fn drops(&self) -> bool {
+        self.dropping_since == Some(self.shared.table.room_changes())
     }
 
     /// Half of `answer_queue` is used: the group's own requests are not read.

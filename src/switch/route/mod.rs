@@ -82,7 +82,7 @@ impl Switch {
     }
 
     fn drops_for(&self, group: GroupId, slot: u32) -> bool {
-        self.group(group).dropping && self.has_several_destinations(slot)
+        self.group(group).drops() && self.has_several_destinations(slot)
     }
 
     /// Whether the requests of the line in `slot` may go to more than one group: then one full

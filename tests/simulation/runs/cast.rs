@@ -160,6 +160,13 @@ impl Cast {
         }
     }
 
+    /// Whether frames of a member, answers excepted, may go to several: then none of them waits longer than
+    /// `pause_within` for one that is full.
+    pub fn has_several_destinations(&self, member: usize) -> bool {
+        let present = self.fed_by(member).into_iter().filter(|at| self.member_present(*at));
+        self.members[member].header == Header::Station || present.count() > 1
+    }
+
     /// Whether what was said of a line holds no more, so that it is drained and opened anew, or closed.
     pub fn line_differs(&self, other: &Self, member: usize, line: usize) -> bool {
         if self.line_present(member, line) != other.line_present(member, line) {

@@ -91,7 +91,7 @@ impl Player {
         let next = accepted.or_else(|| self.connect(kernel, cast));
         let Some(next) = next else { return };
         self.drop_connection(model);
-        model.speaks(next.id(), self.key, kernel.now());
+        model.speaks(next.id(), self.key);
         self.peer = Some(next);
     }
 

@@ -121,6 +121,51 @@ fn a_line_with_several_destinations_pauses_for_one_second_and_then_drops() {
     stage.assert_fates_add_up();
 }
 
+/// What would not fit is dropped until the host takes bytes again: the next time that it is full, who feeds it waits anew.
+fn waits_anew_after_a_drop(text: &str, again: impl Fn(&mut Stage, Peer) -> Peer) {
+    // Sockets that take less than a full queue: one that was full before is no sign that bytes were taken.
+    let conditions = Conditions { window: 2_000, send_buffer: 2_000, ..Conditions::default() };
+    let mut stage = Stage::with(text, 1, conditions);
+    let (nac, stuck, _other) = (stage.connect(7001), stage.connect(7101), stage.connect(7201));
+    let requests = binary(&tpdu(3, 9, &[b'z'; 1_900])).repeat(100);
+    stuck.stop_reading();
+    stage.send(&nac, &requests);
+    stage.pass(Span::from_millis(1_100));
+    let dropped = stage.dropped("nac-1", Drop::LineFull);
+    assert!(dropped > 0);
+    let stuck = again(&mut stage, stuck);
+    stage.pass(MOMENT);
+    drop(stuck.receive());
+    stuck.stop_reading();
+    stage.send(&nac, &requests);
+    stage.pass(Span::from_millis(900));
+    assert_eq!(stage.dropped("nac-1", Drop::LineFull), dropped, "it waits first");
+    stuck.resume_reading();
+    stage.pass(MOMENT);
+    assert_eq!((whole_frames(&stuck), stage.dropped("nac-1", Drop::LineFull)), (100, dropped));
+    stage.assert_fates_add_up();
+}
+
+#[test]
+fn who_feeds_a_host_on_another_shard_waits_anew_once_it_took_bytes() {
+    let text = TWO_HOSTS.replace("shards = 1", "shards = 2");
+    let shard = |stage: &Stage, name| stage.plan.line(stage.line_id(name)).expect("a line of the plan").shard;
+    waits_anew_after_a_drop(&text, |stage, stuck| {
+        assert_ne!(shard(stage, "nac-1"), shard(stage, "stuck-1"));
+        stuck.resume_reading();
+        stuck
+    });
+}
+
+#[test]
+fn who_feeds_a_host_waits_anew_once_it_is_connected_again() {
+    waits_anew_after_a_drop(TWO_HOSTS, |stage, stuck| {
+        stuck.reset();
+        stage.pass(MOMENT);
+        stage.connect(7101)
+    });
+}
+
 /// A pair, so that the pause may last, with a merchant that is given time; nobody is probed.
 fn patient() -> String {
     let patient = "timers = { unread_within = \"1h\" }\nprobe = false\nlimits = { line_queue = \"16KiB\" }\n";

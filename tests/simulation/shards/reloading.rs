@@ -1,6 +1,7 @@
 //! Reloads that meet lines in the middle of something.
 
 use ringswitch::reason::Drop;
+use ringswitch::shared::counters::Hot;
 use ringswitch::shared::inbox::Command;
 use ringswitch::shared::status::LineState;
 use ringswitch::time::Span;
@@ -8,7 +9,7 @@ use ringswitch::time::Span;
 use super::stage::{Stage, address};
 use super::texts::{CARDS, SHOP};
 use super::wire::{Lengths, binary, digits, tpdu};
-use crate::fake::{Conditions, Peer};
+use crate::fake::{Conditions, Peer, PeerState};
 
 /// Another host, so that terminals have somewhere to go while the issuer is not configured.
 const ACQUIRER: &str = r#"
@@ -171,6 +172,55 @@ fn a_line_that_comes_back_while_it_still_drains_is_opened_again() {
     ask(&mut stage, &nac);
     stage.send(&issuer, &answers(&issuer)[0]);
     assert_eq!(nac.receive(), binary(&tpdu(0x4711, 3, b"an answer")));
+}
+
+#[test]
+fn a_line_that_comes_back_some_plans_after_it_has_gone_has_one_connection() {
+    let second = ", { connect = \"127.0.0.1:7402\" } ]";
+    let both =
+        SHOP.replace("{ connect = \"127.0.0.1:7401\" } ]", &format!("{{ connect = \"127.0.0.1:7401\" }}{second}"));
+    let another = SHOP.replace("[[route]]", "[limits]\nline_queue = \"64KiB\"\n[[route]]");
+    assert!(both != SHOP && another != SHOP);
+    let mut stage = Stage::before(&both, 1, Conditions::default());
+    let servers = [7401, 7402].map(|port| stage.kernel.listen(address(port)));
+    stage.pass_secs(1);
+    let [_first, gone] = servers.each_ref().map(|server| server.accept().expect("the switch connects"));
+    stage.reload(SHOP).expect("a sound configuration");
+    stage.pass_secs(2);
+    assert_eq!(gone.state(), PeerState::Ended, "there is no such line any more");
+    gone.close();
+    stage.pass_secs(2);
+    for text in [&another, &both] {
+        stage.reload(text).expect("a sound configuration");
+        stage.pass_secs(2);
+    }
+    let connections = std::iter::from_fn(|| servers[1].accept()).count();
+    assert_eq!(connections, 1);
+}
+
+#[test]
+fn a_line_with_the_number_of_one_that_has_gone_has_counters_and_a_state_of_its_own() {
+    let with = |line: &str| {
+        SHOP.replace("{ connect = \"127.0.0.1:7401\" } ]", &format!("{{ connect = \"127.0.0.1:7401\" }}{line} ]"))
+    };
+    let before = with(", { id = \"before\", connect = \"127.0.0.1:7402\" }");
+    let after = with(", { id = \"after\", connect = \"127.0.0.1:7403\" }");
+    let mut stage = Stage::before(&before, 1, Conditions::default());
+    let servers = [7401, 7402, 7403].map(|port| stage.kernel.listen(address(port)));
+    stage.pass_secs(1);
+    let number = stage.line_id("before");
+    let gone = servers[1].accept().expect("the switch connects");
+    stage.reload(SHOP).expect("a sound configuration");
+    gone.close();
+    // Longer than any number rests.
+    stage.pass_secs(600);
+    stage.reload(&after).expect("a sound configuration");
+    stage.pass_secs(2);
+    assert_eq!(stage.line_id("after"), number);
+    let peer = servers[2].accept().expect("the switch connects");
+    stage.send(&peer, &digits(b"a frame"));
+    let received = stage.line("after").counters.hot(Hot::FramesReceived);
+    assert_eq!((stage.state("after"), received), (LineState::Up, 1));
 }
 
 #[test]

@@ -47,6 +47,17 @@ impl Model {
         }
     }
 
+    /// One answer a request: where two came in at the same time on two shards, which of them is the first is theirs to
+    /// say, and the one that is sent on has said it.
+    pub(super) fn excuse_other_answers(&mut self, request: Id, sent_on: Id) {
+        for id in self.messages[&request].answers.clone() {
+            let answer = self.messages.get_mut(&id).expect("it was sent");
+            if id != sent_on && answer.whole_at.is_some() {
+                answer.excuse("another answer was sent on");
+            }
+        }
+    }
+
     pub(super) fn waits_again(&mut self, id: Id) {
         let message = &self.messages[&id];
         let (bytes, to) = (message.whole.len() as u64, message.to.first().copied());

@@ -11,6 +11,7 @@ use ringswitch::shared::published::{LineShared, World};
 use super::super::message::Id;
 use super::super::player::Key;
 use super::Message;
+use super::full::FULL;
 use super::wires::Wire;
 use crate::fake::Id as Socket;
 use crate::shards::stage::drops;
@@ -50,6 +51,10 @@ impl Account {
 
     fn counted_resent(&self) -> u64 {
         self.line.as_ref().map_or(0, |line| line.counters.cold(Cold::AnswersResent))
+    }
+
+    fn counted_full(&self) -> u64 {
+        self.line.as_ref().map_or(0, |line| line.counters.dropped(Drop::LineFull))
     }
 
     fn fates(&self) -> u64 {
@@ -166,6 +171,11 @@ impl Books {
             }
         }
         for account in &self.accounts {
+            let lost = |of: &&Message| of.from == account.key && !of.done && of.excused == Some(FULL);
+            let (full, lost) = (account.counted_full(), messages.values().filter(lost).count() as u64);
+            if full < lost && stayed(account.key) {
+                faults.push(format!("{}: {lost} frames are lost, {full} counted as line_full", account.name));
+            }
             let (name, counted, passed) = (&account.name, account.counted_forwarded(), account.forwarded);
             // What is settled while its line is in no configuration counts apart.
             if counted != passed && stayed(account.key) {

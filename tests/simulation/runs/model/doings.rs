@@ -8,12 +8,12 @@ use ringswitch::time::Instant;
 use super::super::cast::Cast;
 use super::super::message::Id;
 use super::super::player::Key;
-use super::{Kind, Message, Model, Speech};
+use super::{DEADLINE_SLACK, Kind, Message, Model, Speech};
 use crate::fake::Id as Socket;
 
 impl Model {
     /// A member has a connection, by this socket of its own.
-    pub fn speaks(&mut self, by: Socket, key: Key, now: Instant) {
+    pub fn speaks(&mut self, by: Socket, key: Key) {
         let speech = Speech {
             key,
             frames: VecDeque::new(),
@@ -21,7 +21,7 @@ impl Model {
             unwell: false,
             was_unwell: false,
             spoilt: false,
-            spoke_at: now.0,
+            spoke_at: 0,
         };
         self.speeches.insert(by, speech);
     }
@@ -142,7 +142,12 @@ impl Model {
         self.excuse(|_| true, "the process stops");
     }
 
-    pub fn froze(&mut self) {
+    /// The process has stood still since.
+    pub fn froze(&mut self, since: Instant) {
+        // Between two times that follow each other at once it did little.
+        if since.0 > self.frozen_until + DEADLINE_SLACK {
+            self.frozen_from = since.0;
+        }
         self.frozen_until = self.now();
         (0..self.casts[0].1.members.len()).for_each(|member| self.disturbed(member));
     }
@@ -169,7 +174,7 @@ impl Model {
         for id in &self.waiting {
             let message = self.messages.get_mut(id).expect("what waits is known");
             if which(message) {
-                message.excused.get_or_insert(why);
+                message.excuse(why);
             }
         }
     }

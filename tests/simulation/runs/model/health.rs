@@ -23,6 +23,8 @@ pub struct MemberHealth {
     pub answer_bytes: u64,
     /// Since when no answer could be given to it.
     pub dead_since: Option<u64>,
+    /// Since when all its lines of the working tier have been occupied, at every look.
+    pub occupied_since: Option<u64>,
     /// Requests that it has and has not answered.
     pub asked: BTreeSet<Id>,
 }
@@ -189,6 +191,7 @@ impl Model {
         }
         disturbed.into_iter().for_each(|member| self.disturbed(member));
         (0..members).for_each(|member| self.note_deadness(member));
+        (0..members).for_each(|member| self.note_occupation(member));
         for socket in unread {
             self.judge_pause(socket);
         }
@@ -232,7 +235,7 @@ impl Model {
             let message = &self.messages[id];
             let whole_at = message.whole_at.expect("what waits is whole");
             let since = message.missing_since.unwrap_or(whole_at);
-            if message.excused.is_some() {
+            if message.is_excused_otherwise() {
                 continue;
             }
             if self.deadline(*id).is_some_and(|deadline| now + 2 * super::DEADLINE_SLACK >= deadline) {
@@ -247,6 +250,9 @@ impl Model {
                 }
                 continue;
             }
+            if message.excused.is_some() {
+                continue;
+            }
             let mut causes = cast.fed_by(message.from.0);
             causes.extend([message.from.0]);
             causes.extend(&message.to);
@@ -255,7 +261,7 @@ impl Model {
             }
         }
         for (id, why) in excused {
-            self.messages.get_mut(&id).expect("it waits").excused = Some(why);
+            self.messages.get_mut(&id).expect("it waits").excuse(why);
         }
         for id in overdue {
             let what = format!("{}: not sent on, and nothing is in the way", self.describe(id));

@@ -7,9 +7,11 @@
 //! touched without a reason; one fate for each frame; memory within its limit.
 
 mod again;
+mod begun;
 mod books;
 mod doings;
 mod frames;
+mod full;
 mod health;
 mod wires;
 
@@ -78,6 +80,21 @@ pub struct Message {
     pub answers: Vec<Id>,
 }
 
+impl Message {
+    /// Notes why it may be dropped. The first reason stays, but for [`full::FULL`]: whatever happens to a frame that
+    /// waits for a full line may be the reason all the same.
+    fn excuse(&mut self, why: &'static str) {
+        if self.excused.is_none_or(|before| before == full::FULL) {
+            self.excused = Some(why);
+        }
+    }
+
+    /// Something happened by which it may be dropped, beside that its destination is full.
+    fn is_excused_otherwise(&self) -> bool {
+        self.excused.is_some_and(|why| why != full::FULL)
+    }
+}
+
 /// A frame of which bytes were given to the kernel on a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Begun {
@@ -100,7 +117,7 @@ pub struct Speech {
     /// It was unwell at some time: the switch may have given up on it.
     pub was_unwell: bool,
     pub spoilt: bool,
-    /// The last thing it sent.
+    /// When it sent something last; 0 before it has.
     pub spoke_at: u64,
 }
 
@@ -123,6 +140,8 @@ pub struct Model {
     looked_at: u64,
     /// Nothing is judged by time that the process stood still.
     frozen_until: u64,
+    /// When it began to stand still, the last time that it did.
+    frozen_from: u64,
     stopping: bool,
     pub counts: Counts,
     /// What is wrong; the first is what matters.
@@ -191,6 +210,7 @@ impl Model {
             numbers: BTreeMap::new(),
             looked_at: 0,
             frozen_until: 0,
+            frozen_from: 0,
             stopping: false,
             counts: Counts::default(),
             faults: Vec::new(),

@@ -135,7 +135,10 @@ impl Model {
         let settings = self.cast().settings.clone();
         let speech = wire.peer.and_then(|peer| self.speeches.get(&peer));
         let half = wire.half_since.is_some_and(|since| now - since + 700 * MILLI >= settings.partial_within * MILLI);
-        let silent = speech.is_none_or(|speech| now - speech.spoke_at + 700 * MILLI >= settings.silent_after * MILLI);
+        // Who accepts late has said nothing since the switch has had the connection.
+        let heard_at = |said: u64| wire.up_at.map_or(now, |up_at| up_at.max(said));
+        let silent = |said| now - heard_at(said) + 700 * MILLI >= settings.silent_after * MILLI;
+        let silent = speech.is_none_or(|speech| silent(speech.spoke_at));
         let ended = speech.is_some_and(|speech| speech.ended.is_some() || speech.was_unwell || speech.spoilt);
         self.stopping || wire.told.is_some() || ended || silent || half || self.health.disabled.contains(&wire.key)
     }

@@ -98,8 +98,8 @@ impl Run {
                 peer.send(b"0004who?");
             } else {
                 // Should the port be free after all, it is the line.
-                let (key, now) = (self.player(line).key, self.stage.now());
-                self.model.borrow_mut().speaks(peer.id(), key, now);
+                let key = self.player(line).key;
+                self.model.borrow_mut().speaks(peer.id(), key);
             }
             self.intruders.push_back(peer);
         }
@@ -187,7 +187,7 @@ impl Run {
     }
 
     pub(super) fn freeze(&mut self, millis: u16) {
-        let silence = self.cast.settings.silent_after * 250_000;
+        let (silence, since) = (self.cast.settings.silent_after * 250_000, self.stage.now());
         for _ in 0..=millis / 100 {
             self.stage.kernel.advance(Span::from_millis(100));
             let now = self.now();
@@ -195,7 +195,7 @@ impl Run {
                 player.keep_alive(now, silence, &mut self.model.borrow_mut());
             }
         }
-        self.model.borrow_mut().froze();
+        self.model.borrow_mut().froze(since);
     }
 
     pub(super) fn no_descriptors(&mut self, millis: u16) {
