@@ -96,7 +96,9 @@ impl Switch {
             line.owns_status = true;
             changes.push(LineChange::Open(slot));
         } else if line.is_going() && !self.stopping || !line.plan.carries_on_as(planned) || !same_header {
-            // One that is going was removed by the plan before, and came back while it drained.
+            // One that is going was removed by the plan before, and came back while it drained. Its name may have been
+            // another line's meanwhile.
+            line.owns_status = true;
             changes.push(LineChange::Reopen(slot));
         } else if line.plan != *planned {
             line.plan = Arc::clone(planned);

@@ -175,6 +175,32 @@ fn a_line_that_comes_back_while_it_still_drains_is_opened_again() {
 }
 
 #[test]
+fn a_line_whose_name_was_lent_to_another_while_it_drained_says_again_how_it_is() {
+    let text = |nac: &str, issuer: &str| {
+        CARDS
+            .replace("{ listen = \"127.0.0.1:7002\" }", nac)
+            .replace("{ listen = \"127.0.0.1:7102\" }", issuer)
+            .replace("shards = 2", "shards = 1")
+    };
+    let plain = "{ listen = \"127.0.0.1:7102\" }";
+    let before = text("{ id = \"name\", listen = \"127.0.0.1:7002\" }", plain);
+    let lent = text("{ listen = \"127.0.0.1:7003\" }", "{ id = \"name\", listen = \"127.0.0.1:7102\" }");
+    let mut stage = Stage::before(&before, 1, Conditions::default());
+    stage.pass_secs(1);
+    let (nac, _issuer) = (stage.connect(7002), stage.connect(7101));
+    ask(&mut stage, &nac);
+    stage.reload(&lent).expect("a sound configuration");
+    stage.pass_secs(1);
+    stage.reload(&before).expect("a sound configuration");
+    stage.pass_secs(1);
+    nac.close();
+    stage.pass_secs(90);
+    assert_eq!(stage.state("name"), LineState::Listening);
+    let _nac = stage.connect(7002);
+    assert_eq!(stage.state("name"), LineState::Up);
+}
+
+#[test]
 fn a_line_that_comes_back_some_plans_after_it_has_gone_has_one_connection() {
     let second = ", { connect = \"127.0.0.1:7402\" } ]";
     let both =
