@@ -53,7 +53,7 @@ fn answer_alike(table: &ResponseTable, first: u16, number: u16, nii: u16) -> Opt
     let (_, seen) = table.look(first, at(2)).ok()?;
     let mut hand = Claimer::default();
     table.take(&mut hand, first, seen, at(2)).ok()?;
-    table.take_alike(&mut hand, number, nii, seen, at(2))
+    table.takes(&mut hand, at(2)).take_alike(number, nii, seen)
 }
 
 /// Two hands that contend for the last numbers get different ones.

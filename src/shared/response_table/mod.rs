@@ -212,11 +212,7 @@ impl ResponseTable {
     /// Takes what `look` saw; the number is free again. Fails if another shard was first.
     #[inline(always)]
     pub fn take(&self, hand: &mut Claimer, number: u16, seen: Seen, now: Instant) -> Result<(), Nobody> {
-        let slot = self.numbers.slot(number).ok_or(Nobody::Unmatched)?;
-        if self.resolve(hand, slot, seen.word, word::freed(now)) {
-            return Ok(());
-        }
-        Err(self.nobody_in(slot, now))
+        self.takes(hand, now).take(number, seen)
     }
 
     #[cold]
@@ -250,10 +246,18 @@ impl ResponseTable {
         self.join(hand);
         let ended = self.exchange(slot, seen, becomes);
         if ended {
-            hand.count(-1);
-            self.permits.put(&mut hand.stock, 1);
+            self.settle(hand, 1);
         }
         ended
+    }
+
+    /// The books of requests that have ended.
+    #[inline(always)]
+    fn settle(&self, hand: &mut Claimer, ended: u32) {
+        if ended > 0 {
+            hand.count(-i64::from(ended));
+            self.permits.put(&mut hand.stock, ended);
+        }
     }
 
     /// Ends a request but for the books.

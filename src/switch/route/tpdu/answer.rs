@@ -58,7 +58,8 @@ impl Switch {
         let group = groups[incoming.group.index()].as_mut().expect("a plan names only groups that it has");
         let Ways::Tpdu(ways) = &group.plan.ways else { return Err(Nobody::Unmatched) };
         let Some(table) = &group.shared.responses else { return Err(Nobody::Unmatched) };
-        table.take(&mut group.hand, first.number, first.seen, now)?;
+        let mut takes = table.takes(&mut group.hand, now);
+        takes.take(first.number, first.seen)?;
         let mut last = first.seen;
         let (histogram, within) = (&group.shared.answer_seconds[shard], group.plan.timers.answer_within);
         let mut times = Times::of(histogram, within, first.waiting.deadline, now);
@@ -76,7 +77,7 @@ impl Switch {
             }
             let (number, nii) = first.addresses(next);
             let likely = likely && nii == first.addresses(head).1;
-            let alike = likely.then(|| table.take_alike(&mut group.hand, number, nii, last, now)).flatten();
+            let alike = likely.then(|| takes.take_alike(number, nii, last)).flatten();
             let rewrite = match alike {
                 Some(value) => {
                     times.again();
@@ -87,7 +88,7 @@ impl Switch {
                     let joins = found.waiting.line == first.waiting.line
                         && share_a_run(found.waiting.deadline, first.waiting.deadline)
                         && (!GUARDED || fits_guard(table, &found, data));
-                    if !joins || table.take(&mut group.hand, found.number, found.seen, now).is_err() {
+                    if !joins || takes.take(found.number, found.seen).is_err() {
                         break;
                     }
                     last = found.seen;
